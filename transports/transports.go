@@ -1,0 +1,80 @@
+// Package transports is the port to places where files are exchanged: local folders now, SFTP servers beside them.
+// A Box moves whole files and knows nothing of flows, mappings or payments.
+package transports
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Box is one place to exchange files. Paths are absolute within it; dir and name are joined by Join.
+// Methods may be called from several goroutines. Errors wrap one of the kinds below where it is known; an error
+// without a kind means that the act may have happened (a rename's reply can be lost): look before trying again.
+type Box interface {
+	// List returns the plain files of dir in name order: no folders, links, pipes or devices, whatever their names.
+	// ErrFolder when dir is not there or is no folder: a vanished folder is never an empty one.
+	List(ctx context.Context, dir string) ([]File, error)
+	// Stat describes one plain file; ErrGone when there is none (a link or pipe of that name is ErrRefused).
+	Stat(ctx context.Context, path string) (File, error)
+	// Open reads one plain file from its first byte; links are not followed, pipes do not block.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Publish writes r to path whole or not at all (temporary name, fsync, rename, fsync of the folder) and never
+	// overwrites: ErrExists when path is taken. mode is the permission bits of the new file.
+	Publish(ctx context.Context, path string, r io.Reader, mode uint32) error
+	// Move renames from to to and makes it durable; never overwrites (ErrExists); ErrGone when from is gone.
+	// Between file systems it copies, fsyncs, and only then removes.
+	Move(ctx context.Context, from, to string) error
+	// MakeDir creates a folder if it is missing; nil when it is there.
+	MakeDir(ctx context.Context, dir string) error
+	// Join makes the path of a name in dir.
+	Join(dir, name string) string
+	Close() error
+}
+
+// File is one plain file as a listing shows it.
+type File struct {
+	Name     string    // base name, its bytes as they are (perhaps not UTF-8)
+	Size     int64     // bytes
+	ModTime  time.Time // as the place says; compared for equality, and for max_age
+	Identity string    // device and inode where there are such things, else ""
+	Links    int       // number of hard links, 0 when unknown
+}
+
+// Same tells whether two observations show an unchanged file.
+func (f File) Same(g File) bool {
+	return f.Name == g.Name && f.Size == g.Size && f.ModTime.Equal(g.ModTime) && f.Identity == g.Identity
+}
+
+// Kinds of errors, for errors.Is.
+var (
+	ErrGone    = errors.New("no such file")
+	ErrExists  = errors.New("the name is taken")
+	ErrFolder  = errors.New("no such folder")
+	ErrRefused = errors.New("refused")          // rights, links, names: trying again is no use until somebody mends it
+	ErrRetry   = errors.New("not possible now") // disk full, share busy, server away: certainly not done, try later
+)
+
+// Watcher is the ability to be woken when dir changes. It is a hint: List is the truth. Watch returns when ctx ends
+// or the watch is lost; wake never blocks the watcher.
+type Watcher interface {
+	Watch(ctx context.Context, dir string, wake func()) error
+}
+
+// Leaser is the ability to tell whether another process still has a file open for writing. known is false where the
+// place cannot tell (another owner, a network share): then quiet and the second stat decide.
+type Leaser interface {
+	Busy(ctx context.Context, path string) (busy, known bool, err error)
+}
+
+// Placer is the ability to tell on which device a folder stands, so that an unmounted share is noticed. device changes
+// when something is mounted there or no longer; folder changes when it was made anew.
+type Placer interface {
+	Place(ctx context.Context, dir string) (device, folder string, err error)
+}
+
+// Sweeper is the ability to clear the temporary files that an interrupted Publish of ours left in dir.
+type Sweeper interface {
+	Sweep(ctx context.Context, dir string) error
+}
