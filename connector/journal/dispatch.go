@@ -1,0 +1,318 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Item is a journalled instruction with where it stands.
+type Item struct {
+	payment.Instruction
+	FileID, RowID  int64
+	Lane           string
+	State          payment.State
+	Code, Message  string
+	OwnPaymentID   string // the PSP's id of it, once answered; Instruction.PaymentID is what an operation targets
+	OwnTransaction string
+	Link, Method   string
+	Paid, Refunded int64 // minor units
+	Attempts       int64
+	SentAt         int64 // microseconds; first attempt
+	AnsweredAt     int64
+	RevisionOf     int64
+	Fingerprint    string
+}
+
+const itemColumns = `i.id, i.file_id, i.row_id, i.line, i.flow, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.lane, i.revision, i.key, i.amount, i.currency,
+ i.state, i.code, i.message, i.body, i.payment_id, i.transaction_id, i.link, i.method, i.paid, i.refunded, i.attempts, i.sent_at, i.answered_at, i.revision_of, i.fingerprint, p.customer, f.name`
+
+const itemFrom = " FROM instruction i JOIN file f ON f.id = i.file_id LEFT JOIN personal p ON p.row_id = i.row_id WHERE "
+
+func (it *Item) scan(row interface{ Scan(...any) error }) error {
+	var amount sql.NullInt64
+	var currency string
+	var body, customer, name sql.RawBytes
+	var b, c, n []byte
+	dest := []any{&it.ID, &it.FileID, &it.RowID, &it.Source.Line, &it.Source.Flow, &it.Account, &it.Namespace, &it.Kind, &it.Operation, &it.Reference, &it.Part, &it.Lane, &it.Revision, &it.Key, &amount, &currency,
+		&it.State, &it.Code, &it.Message, &b, &it.OwnPaymentID, &it.OwnTransaction, &it.Link, &it.Method, &it.Paid, &it.Refunded, &it.Attempts, &it.SentAt, &it.AnsweredAt, &it.RevisionOf, &it.Fingerprint, &c, &n}
+	if _, ok := row.(*sql.Rows); ok { // no copy: decoded at once
+		dest[19], dest[31], dest[32] = &body, &customer, &name
+	}
+	if err := row.Scan(dest...); err != nil {
+		return err
+	}
+	if body != nil || customer != nil || name != nil {
+		b, c, n = body, customer, name
+	}
+	if amount.Valid {
+		it.Amount = payment.Amount{Minor: amount.Int64, Currency: currency}
+	}
+	it.Source.File = string(n)
+	decodeBody(b, &it.Instruction)
+	decodeCustomer(c, &it.Customer)
+	return nil
+}
+
+// Item reads one instruction; ErrMissing when there is none.
+func (tx *Tx) Item(id int64) (it Item, err error) {
+	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.id = ?", id))
+	return it, err
+}
+
+// Item reads one instruction; ErrMissing when there is none.
+func (j *Journal) Item(ctx context.Context, id int64) (it Item, err error) {
+	err = it.scan(j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id))
+	return it, err
+}
+
+func (j *Journal) items(ctx context.Context, where string, args ...any) (list []Item, err error) {
+	err = j.each(ctx, "SELECT "+itemColumns+itemFrom+where, args, func(r *sql.Rows) error {
+		list = append(list, Item{})
+		return list[len(list)-1].scan(r)
+	})
+	return list, err
+}
+
+// SendableFiles lists the accepted files of an account that have unsent instructions, oldest first, without those of
+// the flows in paused.
+func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) (list []int64, err error) {
+	err = j.each(ctx, `SELECT f.id FROM file f LEFT JOIN flow w ON w.name = f.flow WHERE f.state = 'accepted' AND f.account = ? AND f.send_after <= ? AND coalesce(w.paused, '') <> 'all'
+ AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')) ORDER BY f.id`, []any{account, now}, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		list = append(list, id)
+		return err
+	})
+	return list, err
+}
+
+// Sendable lists instructions of a file that may be sent now: accepted, behind after, and with nothing unfinished
+// before them in their lane (contract §6: one at a time for a reference).
+func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit int) ([]Item, error) {
+	return j.items(ctx, `i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ?
+ AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
+  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, file, after, now, limit)
+}
+
+// MarkSending makes instructions durable as `sending` before their first byte leaves; those that are no longer
+// sendable are not in what it returns.
+func (tx *Tx) MarkSending(list []int64) (marked []int64, err error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.conn.QueryContext(tx.ctx, tx.j.d.Bind(`UPDATE instruction SET state = 'sending', attempts = attempts + 1, sent_at = CASE WHEN sent_at = 0 THEN ? ELSE sent_at END
+ WHERE id IN (`+ids(list)+`) AND state IN ('accepted', 'uncertain') RETURNING id`), tx.Now)
+	if err != nil {
+		return nil, fmt.Errorf("journal: mark as sending: %w", err)
+	}
+	err = collect(rows, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		marked = append(marked, id)
+		return err
+	})
+	return marked, err
+}
+
+// Unsend puts instructions that certainly did not leave back where they can be sent.
+func (tx *Tx) Unsend(list []int64, notBefore int64) error {
+	if len(list) == 0 {
+		return nil
+	}
+	_, err := tx.conn.ExecContext(tx.ctx, tx.j.d.Bind(`UPDATE instruction SET state = 'accepted', not_before = ? WHERE id IN (`+ids(list)+`) AND state IN ('sending', 'uncertain')`), notBefore)
+	return err
+}
+
+// Answer is what an exchange with a gateway made of an instruction that was sending or uncertain.
+type Answer struct {
+	ID                       int64
+	State                    payment.State
+	Code, Message            string
+	PaymentID, TransactionID string
+	Link                     string
+	LookAt                   int64 // of Uncertain: when a look-up is believed; 0 = a person decides
+	PollAt                   int64 // of an answer that is followed by polling: first poll; 0 = none
+}
+
+// RecordAnswers writes answers with their events. An answer to an instruction that is no longer waiting for one is
+// skipped: somebody decided otherwise, and the event says so.
+func (tx *Tx) RecordAnswers(list []Answer) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type known struct {
+		flow, account, currency string
+		kind                    payment.Kind
+		amount                  sql.NullInt64
+		state                   payment.State
+		fixed                   bool
+		file                    int64
+	}
+	find := make(map[int64]known, len(list))
+	numbers := make([]int64, len(list))
+	for i := range list {
+		numbers[i] = list[i].ID
+	}
+	rows, err := tx.conn.QueryContext(tx.ctx, "SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN ("+ids(numbers)+")")
+	if err != nil {
+		return fmt.Errorf("journal: read what was sent: %w", err)
+	}
+	err = collect(rows, func(r *sql.Rows) error {
+		var id int64
+		var k known
+		err := r.Scan(&id, &k.flow, &k.account, &k.currency, &k.kind, &k.amount, &k.state, &k.fixed, &k.file)
+		find[id] = k
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	events := make([]Event, 0, len(list))
+	for _, a := range list {
+		k, ok := find[a.ID]
+		if !ok {
+			return fmt.Errorf("%w: instruction %d", ErrMissing, a.ID)
+		}
+		if payment.Move(k.state, a.State) != payment.Moved || k.state != payment.Sending && k.state != payment.Uncertain {
+			continue
+		}
+		answered := tx.Now
+		if !a.State.Answered() {
+			answered = 0
+		}
+		if _, err := tx.exec(`UPDATE instruction SET state = ?, code = ?, message = ?, payment_id = ?, transaction_id = CASE WHEN ? = '' THEN transaction_id ELSE ? END, link = ?, answered_at = ? WHERE id = ?`,
+			string(a.State), a.Code, a.Message, a.PaymentID, a.TransactionID, a.TransactionID, a.Link, answered, a.ID); err != nil {
+			return err
+		}
+		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
+			PaymentID: a.PaymentID, TransactionID: a.TransactionID, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
+			Tell: k.fixed && a.State.Answered()}
+		if k.amount.Valid {
+			e.Amount = payment.Amount{Minor: k.amount.Int64, Currency: k.currency}
+		}
+		events = append(events, e)
+		if a.LookAt > 0 {
+			if err := tx.SetDue("look", a.ID, k.account, a.LookAt, 0); err != nil {
+				return err
+			}
+		}
+		if a.PollAt > 0 {
+			if err := tx.SetDue("poll", a.ID, k.account, a.PollAt, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.AddEvents(events)
+}
+
+// Interrupted turns what a dead process left as `sending` into `uncertain`, to be looked up at lookAt. It returns how
+// many there were.
+func (tx *Tx) Interrupted(account string, lookAt int64, code, message string) (int, error) {
+	var list []Answer
+	err := tx.each("SELECT i.id FROM instruction i WHERE i.state = 'sending' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.account = ?", []any{account}, func(r *sql.Rows) error {
+		a := Answer{State: payment.Uncertain, LookAt: lookAt, Code: code, Message: message}
+		err := r.Scan(&a.ID)
+		list = append(list, a)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for i := 0; i < len(list); i += 500 {
+		if err := tx.RecordAnswers(list[i:min(i+500, len(list))]); err != nil {
+			return 0, err
+		}
+	}
+	return len(list), nil
+}
+
+// Due is something to be done for an instruction (or, by kind, another subject) at a time.
+type Due struct {
+	Kind    string // look, poll
+	Subject int64
+	Account string
+	At      int64 // microseconds
+	N       int64 // how often it was tried
+}
+
+// SetDue sets or moves what is due for a subject.
+func (tx *Tx) SetDue(kind string, subject int64, account string, at, n int64) error {
+	_, err := tx.exec("INSERT INTO due VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET at = excluded.at, n = excluded.n", kind, subject, account, at, n)
+	return err
+}
+
+// ClearDue forgets what is due for a subject.
+func (tx *Tx) ClearDue(kind string, subject int64) error {
+	_, err := tx.exec("DELETE FROM due WHERE kind = ? AND subject = ?", kind, subject)
+	return err
+}
+
+// DueBefore lists what is due for an account by a time, oldest first.
+func (j *Journal) DueBefore(ctx context.Context, kind, account string, at int64, limit int) (list []Due, err error) {
+	err = j.each(ctx, "SELECT kind, subject, account, at, n FROM due WHERE account = ? AND kind = ? AND at <= ? ORDER BY at LIMIT ?", []any{account, kind, at, limit}, func(r *sql.Rows) error {
+		var d Due
+		err := r.Scan(&d.Kind, &d.Subject, &d.Account, &d.At, &d.N)
+		list = append(list, d)
+		return err
+	})
+	return list, err
+}
+
+// NextDue tells when the next thing of a kind is due for an account; 0 when nothing is.
+func (j *Journal) NextDue(ctx context.Context, kind, account string) (at int64, err error) {
+	err = j.one(ctx, "SELECT coalesce(min(at), 0) FROM due WHERE account = ? AND kind = ?", account, kind).Scan(&at)
+	return at, err
+}
+
+// ByPayment finds the request an account's PSP knows by an id; ErrMissing when none is.
+func (tx *Tx) ByPayment(account, paymentID string) (it Item, err error) {
+	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.payment_id = ? AND i.account = ? AND i.kind = 'request' ORDER BY i.id DESC LIMIT 1", paymentID, account))
+	return it, err
+}
+
+// Note keeps a notification before it is acknowledged; known is true when it was kept before.
+func (tx *Tx) Note(account, noticeID, paymentID string) (known bool, err error) {
+	n, err := tx.exec("INSERT INTO notice VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", account, noticeID, paymentID, tx.Now)
+	return n == 0, err
+}
+
+// Notices lists payment ids of an account that notifications named and that were not read again yet.
+func (j *Journal) Notices(ctx context.Context, account string, limit int) (list []string, err error) {
+	err = j.each(ctx, "SELECT DISTINCT payment_id FROM notice WHERE account = ? AND done = 0 ORDER BY payment_id LIMIT ?", []any{account, limit}, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		list = append(list, id)
+		return err
+	})
+	return list, err
+}
+
+// NoticesDone marks the notifications of a payment as read.
+func (tx *Tx) NoticesDone(account, paymentID string) error {
+	_, err := tx.exec("UPDATE notice SET done = 1 WHERE account = ? AND payment_id = ? AND done = 0", account, paymentID)
+	return err
+}
+
+// Known tells whether the account has a request the PSP knows by that id.
+func (j *Journal) Known(ctx context.Context, account, paymentID string) (bool, error) {
+	var n int64
+	err := j.one(ctx, "SELECT id FROM instruction WHERE payment_id = ? AND account = ? LIMIT 1", paymentID, account).Scan(&n)
+	if errors.Is(err, ErrMissing) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Doubtful tells whether the account has anything in flight or in doubt, whose PSP id is not known yet.
+func (j *Journal) Doubtful(ctx context.Context, account string) (bool, error) {
+	var n int64
+	err := j.one(ctx, "SELECT id FROM instruction WHERE state IN ('sending', 'uncertain') AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND account = ? LIMIT 1", account).Scan(&n)
+	if errors.Is(err, ErrMissing) {
+		return false, nil
+	}
+	return err == nil, err
+}

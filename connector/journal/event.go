@@ -1,0 +1,184 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Event is one thing that happened to an instruction. Events are never changed or removed, and hold no personal data.
+type Event struct {
+	ID, InstructionID        int64
+	Flow, Account            string
+	Word                     string // payment.Word…
+	State, Previous          payment.State
+	Amount                   payment.Amount // of this event
+	Moved                    int64          // minor units of Amount.Currency that moved, signed
+	Method                   string
+	PaymentID, TransactionID string
+	OccurredAt, RecordedAt   int64 // microseconds
+	Code, Reason             string
+	PSPEvent                 string
+	Tell                     bool // a status file tells it
+
+	// Read with it:
+	Reference, Part, File string
+	Line, RowID, FileID   int64
+}
+
+// AddEvents appends events under the next numbers.
+func (tx *Tx) AddEvents(list []Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	id, err := tx.next("event", len(list))
+	if err != nil {
+		return err
+	}
+	args := make([]any, 0, len(list)*18)
+	for i := range list {
+		e := &list[i]
+		e.ID, e.RecordedAt = id+int64(i), tx.Now
+		args = append(args, e.ID, e.InstructionID, e.Flow, e.Account, e.Word, string(e.State), string(e.Previous), minor(e.Amount), e.Amount.Currency, e.Moved,
+			e.Method, e.PaymentID, e.TransactionID, e.OccurredAt, e.RecordedAt, e.Code, e.Reason, e.PSPEvent, e.Tell)
+	}
+	if err := tx.bulk(`INSERT INTO event (id, instruction_id, flow, account, word, state, previous, amount, currency, moved,
+ method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, tell) VALUES `, 19, args); err != nil {
+		return err
+	}
+	for i := range list {
+		if e := &list[i]; e.Moved != 0 {
+			if err := tx.addTransaction(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) addTransaction(e *Event) error {
+	id, err := tx.next("transaction", 1)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("INSERT INTO transaction_ VALUES (?,?,?,?,?,?,?,?,?,?)", id, e.InstructionID, e.Account, e.TransactionID, e.Word, e.Moved, e.Amount.Currency, e.Method, e.OccurredAt, e.ID)
+	return err
+}
+
+const eventColumns = `e.id, e.instruction_id, e.flow, e.account, e.word, e.state, e.previous, e.amount, e.currency, e.moved, e.method, e.payment_id, e.transaction_id,
+ e.occurred_at, e.recorded_at, e.code, e.reason, e.psp_event, e.tell, i.reference, i.part, f.name, i.line, i.row_id, i.file_id
+ FROM event e JOIN instruction i ON i.id = e.instruction_id JOIN file f ON f.id = i.file_id WHERE `
+
+func (e *Event) scan(r *sql.Rows) error {
+	var amount sql.NullInt64
+	var name []byte
+	err := r.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
+		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent, &e.Tell, &e.Reference, &e.Part, &name, &e.Line, &e.RowID, &e.FileID)
+	e.File = string(name)
+	if amount.Valid {
+		e.Amount.Minor = amount.Int64
+	} else {
+		e.Amount = payment.Amount{}
+	}
+	return err
+}
+
+func (j *Journal) events(ctx context.Context, where string, args ...any) (list []Event, err error) {
+	err = j.each(ctx, "SELECT "+eventColumns+where, args, func(r *sql.Rows) error {
+		list = append(list, Event{})
+		return list[len(list)-1].scan(r)
+	})
+	return list, err
+}
+
+// Untold lists the events of a flow that a status file must tell, behind after, in order.
+func (j *Journal) Untold(ctx context.Context, flow string, after int64, limit int) ([]Event, error) {
+	return j.events(ctx, "e.flow = ? AND e.id > ? AND e.tell = 1 ORDER BY e.id LIMIT ?", flow, after, limit)
+}
+
+// EventsAfter lists every event of a flow behind after, in order, for the returns of mappings.
+func (j *Journal) EventsAfter(ctx context.Context, flow string, after int64, limit int) ([]Event, error) {
+	return j.events(ctx, "e.flow = ? AND e.id > ? ORDER BY e.id LIMIT ?", flow, after, limit)
+}
+
+// EventsOf lists what happened to an instruction, in order.
+func (j *Journal) EventsOf(ctx context.Context, instruction int64) ([]Event, error) {
+	return j.events(ctx, "e.instruction_id = ? ORDER BY e.id", instruction)
+}
+
+// LastEvent is the number of the newest event.
+func (j *Journal) LastEvent(ctx context.Context) (id int64, err error) {
+	err = j.one(ctx, "SELECT value FROM counter WHERE name = 'event'").Scan(&id)
+	return id, err
+}
+
+// News is what a PSP says of a payment request, by its feed or by a read.
+type News struct {
+	payment.Change // EventID, Word and Amount empty when it came by a read
+	PaymentID      string
+}
+
+// Apply holds news against what is known of the request and writes what follows. known is false when nobody here has
+// that payment (yet); the effect tells a conflict, which deserves an alarm.
+func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect payment.Effect, err error) {
+	it, err := tx.ByPayment(account, n.Now.PaymentID)
+	if err != nil {
+		if err == ErrMissing {
+			return false, payment.Same, nil
+		}
+		return false, 0, err
+	}
+	if n.EventID != "" {
+		var seen int64
+		if err := tx.one("SELECT count(*) FROM event WHERE account = ? AND psp_event = ?", account, n.EventID).Scan(&seen); err != nil || seen > 0 {
+			return true, payment.Same, err
+		}
+	}
+	s := payment.Standing{State: it.State, Amount: it.Amount, Paid: it.Paid, Refunded: it.Refunded, Method: it.Method, TransactionID: it.OwnTransaction}
+	next, happened, effect := payment.Follow(s, n)
+	if happened == nil {
+		return true, effect, nil
+	}
+	if _, err := tx.exec("UPDATE instruction SET state = ?, paid = ?, refunded = ?, method = ?, transaction_id = ?, link = CASE WHEN ? = '' THEN link ELSE ? END WHERE id = ?",
+		string(next.State), next.Paid, next.Refunded, next.Method, next.TransactionID, n.Now.Link, n.Now.Link, it.ID); err != nil {
+		return true, 0, err
+	}
+	at := micro(n.OccurredAt)
+	if at == 0 {
+		at = tx.Now
+	}
+	e := Event{InstructionID: it.ID, Flow: it.Source.Flow, Account: account, Word: happened.Word, State: next.State, Previous: it.State, Amount: happened.Amount, Moved: happened.Moved,
+		Method: next.Method, PaymentID: it.OwnPaymentID, TransactionID: next.TransactionID, OccurredAt: at, Reason: n.Reason, PSPEvent: n.EventID, Tell: happened.Tell}
+	return true, effect, tx.AddEvents([]Event{e})
+}
+
+// KeepStray keeps news of a payment that nobody here knows yet.
+func (tx *Tx) KeepStray(account string, n payment.Change, body []byte) error {
+	_, err := tx.exec("INSERT INTO stray VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", account, n.Now.PaymentID, n.EventID, body, tx.Now)
+	return err
+}
+
+// Strays lists kept news whose payment is known by now.
+func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
+	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
+ (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r *sql.Rows) error {
+		var s Stray
+		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
+		list = append(list, s)
+		return err
+	})
+	return list, err
+}
+
+// Stray is one piece of kept news.
+type Stray struct {
+	PaymentID, PSPEvent string
+	Body                []byte // JSON of a payment.Change
+}
+
+// DropStray removes kept news once it was applied.
+func (tx *Tx) DropStray(account string, s Stray) error {
+	_, err := tx.exec("DELETE FROM stray WHERE account = ? AND payment_id = ? AND psp_event = ?", account, s.PaymentID, s.PSPEvent)
+	return err
+}

@@ -1,0 +1,481 @@
+// Package journal is navette's durable memory: files, rows, instructions, events and returns, in SQLite (one machine)
+// and, by the same SQL, PostgreSQL. It is a concrete type; package connector reads and writes it, nothing else does.
+//
+// One goroutine writes. What is waiting when it becomes free is committed together, so that one fsync serves many.
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kinds of errors, for errors.Is.
+var (
+	ErrLocked  = errors.New("another instance holds the state directory")
+	ErrFenced  = errors.New("another instance has taken over the journal")
+	ErrNewer   = errors.New("the journal was written by a newer version")
+	ErrMissing = errors.New("no such entry")
+	ErrState   = errors.New("its state does not allow that")
+	ErrClosed  = errors.New("the journal is closed")
+)
+
+// Dialect is what a database engine spells in its own way.
+type Dialect struct {
+	Name  string
+	Blob  string // type of byte strings
+	Begin string // begins a writing transaction
+	Bind  func(sql string) string
+	// ReadOnly opens a second pool for readers.
+	Readers *sql.DB
+	Writer  *sql.DB
+	Release func() error // gives the lock up, after the pools are closed
+}
+
+// Fence is who writes: every write is refused once another owner or a later epoch stands in the journal.
+type Fence struct {
+	Owner string
+	Epoch int64
+}
+
+// Journal is the durable memory. Its methods may be called from several goroutines.
+type Journal struct {
+	d     Dialect
+	ID    string // of this journal, for ever
+	fence Fence
+	now   func() time.Time
+
+	jobs   chan *job
+	quit   chan struct{}
+	done   chan struct{}
+	failed func(error) // told once when the writer cannot go on
+	fault  func(op string) error
+	stray  bool // some news waits for its instruction; touched by the writer alone
+}
+
+// Options of Open.
+type Options struct {
+	Now    func() time.Time      // wall clock; time.Now when nil
+	Owner  string                // name of this instance; "" makes one
+	Fault  func(op string) error // tests: asked before each commit ("commit") and after it ("committed")
+	Create bool                  // false: a journal that does not exist is an error
+}
+
+// group bounds how many waiting writes one transaction takes.
+const group = 512
+
+type job struct {
+	run func(*Tx) error
+	err chan error
+}
+
+// Tx is one write of the journal. It is valid within the function that gets it.
+type Tx struct {
+	ctx   context.Context
+	j     *Journal
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	Now   int64 // microseconds since 1970, the same for the whole transaction
+}
+
+// Open takes an opened dialect (see packages sqlite and postgres), migrates the schema, raises the epoch and starts the
+// writer. The caller ends it with Close.
+func Open(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
+	j := &Journal{d: d, now: opt.Now, fault: opt.Fault, jobs: make(chan *job, group), quit: make(chan struct{}), done: make(chan struct{})}
+	if j.now == nil {
+		j.now = time.Now
+	}
+	if j.fault == nil {
+		j.fault = func(string) error { return nil }
+	}
+	owner := opt.Owner
+	if owner == "" {
+		owner = randomID()
+	}
+	conn, err := d.Writer.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	tx := &Tx{ctx: context.WithoutCancel(ctx), j: j, conn: conn, stmts: map[string]*sql.Stmt{}, Now: micro(j.now())}
+	if err := j.migrate(tx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	err = tx.atomic(func() error {
+		if err := tx.one("SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
+			return err
+		}
+		j.fence.Owner = owner
+		if err := tx.one("UPDATE lease SET owner = ?, epoch = epoch + 1 WHERE name = 'writer' RETURNING epoch", owner).Scan(&j.fence.Epoch); err != nil {
+			return err
+		}
+		var n int
+		if err := tx.one("SELECT count(*) FROM (SELECT 1 FROM stray LIMIT 1) s").Scan(&n); err != nil {
+			return err
+		}
+		j.stray = n > 0
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("take over the journal: %w", err), conn.Close())
+	}
+	go j.write(tx)
+	return j, nil
+}
+
+// View opens a journal for reading and for writing commands, beside the daemon that owns it: no lock, no epoch.
+func View(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
+	j := &Journal{d: d, now: opt.Now}
+	if j.now == nil {
+		j.now = time.Now
+	}
+	var version int
+	if err := d.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'schema'").Scan(&version); err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	if version > len(migrations) {
+		return nil, fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
+	}
+	if version < len(migrations) {
+		return nil, fmt.Errorf("the journal awaits its upgrade (schema %d of %d): start the service once", version, len(migrations))
+	}
+	if err := d.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	return j, nil
+}
+
+// Fence tells who this journal writes as: the sender shows it to nobody but checks it before each send.
+func (j *Journal) Fence() Fence { return j.fence }
+
+// Close ends the writer after what is waiting was committed, and closes the database.
+func (j *Journal) Close() error {
+	if j.quit != nil {
+		select {
+		case <-j.quit:
+		default:
+			close(j.quit)
+		}
+		<-j.done
+	}
+	err := errors.Join(j.d.Readers.Close(), j.d.Writer.Close())
+	if j.d.Release != nil {
+		err = errors.Join(err, j.d.Release())
+	}
+	return err
+}
+
+// Do runs a write and returns once it is durable. fn may run twice (when its neighbours in a group fail), so it sets
+// what it returns anew each time; it must not block. An error of fn undoes it alone.
+func (j *Journal) Do(ctx context.Context, fn func(*Tx) error) error {
+	b := &job{run: fn, err: make(chan error, 1)}
+	select {
+	case j.jobs <- b:
+	case <-j.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select { // a write that was taken is waited for: its effect must be known
+	case err := <-b.err:
+		return err
+	case <-j.done:
+		select {
+		case err := <-b.err:
+			return err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// write is the one goroutine that writes. It owns tx and its connection.
+func (j *Journal) write(tx *Tx) {
+	defer close(j.done)
+	defer tx.conn.Close()
+	for {
+		var first *job
+		select {
+		case first = <-j.jobs:
+		case <-j.quit:
+			select {
+			case first = <-j.jobs: // drain
+			default:
+				return
+			}
+		}
+		batch := []*job{first}
+	gather:
+		for len(batch) < group {
+			select {
+			case b := <-j.jobs:
+				batch = append(batch, b)
+			default:
+				break gather
+			}
+		}
+		j.commit(tx, batch)
+	}
+}
+
+// commit runs a batch in one transaction; if any of it fails, each alone, so that one error spoils nothing else.
+func (j *Journal) commit(tx *Tx, batch []*job) {
+	run := func(jobs []*job) error {
+		tx.Now = micro(j.now())
+		return tx.atomic(func() error {
+			var owner string
+			var epoch int64
+			if err := tx.one("SELECT owner, epoch FROM lease WHERE name = 'writer'").Scan(&owner, &epoch); err != nil {
+				return err
+			}
+			if owner != j.fence.Owner || epoch != j.fence.Epoch {
+				return fmt.Errorf("%w (%s, epoch %d)", ErrFenced, owner, epoch)
+			}
+			for _, b := range jobs {
+				if err := b.run(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := run(batch)
+	if err == nil || len(batch) == 1 {
+		for _, b := range batch {
+			b.err <- err
+		}
+		return
+	}
+	for i := range batch {
+		batch[i].err <- run(batch[i : i+1])
+	}
+}
+
+// atomic runs fn in one transaction of the writer's connection.
+func (tx *Tx) atomic(fn func() error) error {
+	if _, err := tx.conn.ExecContext(tx.ctx, tx.j.d.Begin); err != nil {
+		return fmt.Errorf("journal: begin: %w", err)
+	}
+	err := fn()
+	if err == nil {
+		err = tx.j.fault("commit")
+	}
+	if err == nil {
+		if _, err = tx.conn.ExecContext(tx.ctx, "COMMIT"); err == nil {
+			return tx.j.fault("committed")
+		}
+		err = fmt.Errorf("journal: commit: %w", err)
+	}
+	if _, back := tx.conn.ExecContext(tx.ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction") {
+		err = errors.Join(err, fmt.Errorf("journal: rollback: %w", back))
+	}
+	return err
+}
+
+func (tx *Tx) stmt(query string) (*sql.Stmt, error) {
+	if s := tx.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := tx.conn.PrepareContext(tx.ctx, tx.j.d.Bind(query))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w in %.80s", err, query)
+	}
+	tx.stmts[query] = s
+	return s, nil
+}
+
+// exec runs a prepared statement and returns how many rows it changed.
+func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	s, err := tx.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(tx.ctx, args...)
+	if err != nil {
+		return 0, fmt.Errorf("journal: %w in %.80s", err, query)
+	}
+	return r.RowsAffected()
+}
+
+type scanner struct {
+	row *sql.Row
+	err error
+}
+
+func (s scanner) Scan(to ...any) error {
+	if s.err != nil {
+		return s.err
+	}
+	err := s.row.Scan(to...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrMissing
+	}
+	return err
+}
+
+func (tx *Tx) one(query string, args ...any) scanner {
+	s, err := tx.stmt(query)
+	if err != nil {
+		return scanner{err: err}
+	}
+	return scanner{row: s.QueryRowContext(tx.ctx, args...)}
+}
+
+func (tx *Tx) each(query string, args []any, to func(*sql.Rows) error) error {
+	s, err := tx.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(tx.ctx, args...)
+	if err != nil {
+		return fmt.Errorf("journal: %w in %.80s", err, query)
+	}
+	return collect(rows, to)
+}
+
+func collect(rows *sql.Rows, to func(*sql.Rows) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := to(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// each reads outside the writer, from the last commit.
+func (j *Journal) each(ctx context.Context, query string, args []any, to func(*sql.Rows) error) error {
+	rows, err := j.d.Readers.QueryContext(ctx, j.d.Bind(query), args...)
+	if err != nil {
+		return fmt.Errorf("journal: %w in %.80s", err, query)
+	}
+	return collect(rows, to)
+}
+
+func (j *Journal) one(ctx context.Context, query string, args ...any) scanner {
+	return scanner{row: j.d.Readers.QueryRowContext(ctx, j.d.Bind(query), args...)}
+}
+
+// bulk inserts many rows with few statements. width is the number of columns; args holds them row after row.
+func (tx *Tx) bulk(insert string, width int, args []any) error {
+	const rows = 32
+	tuple := "(" + strings.Repeat("?,", width-1) + "?)"
+	for len(args) > 0 {
+		n := min(rows, len(args)/width)
+		if n < rows {
+			n = 1
+		}
+		if _, err := tx.exec(insert+strings.Repeat(tuple+",", n-1)+tuple, args[:n*width]...); err != nil {
+			return err
+		}
+		args = args[n*width:]
+	}
+	return nil
+}
+
+// next reserves n numbers of a sequence and returns the first.
+func (tx *Tx) next(name string, n int) (int64, error) {
+	var last int64
+	if err := tx.one("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", n, name).Scan(&last); err != nil {
+		return 0, fmt.Errorf("journal: number of %s: %w", name, err)
+	}
+	return last - int64(n) + 1, nil
+}
+
+func (j *Journal) migrate(tx *Tx) error {
+	if _, err := tx.conn.ExecContext(tx.ctx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	version := 0
+	if err := tx.conn.QueryRowContext(tx.ctx, "SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
+	}
+	for v := version; v < len(migrations); v++ {
+		err := tx.atomic(func() error {
+			for stmt := range strings.SplitSeq(strings.ReplaceAll(stripComments(migrations[v]), "{blob}", j.d.Blob), ";") {
+				if stmt = strings.TrimSpace(stmt); stmt == "" {
+					continue
+				}
+				if _, err := tx.conn.ExecContext(tx.ctx, stmt); err != nil {
+					return fmt.Errorf("%w in %.60s", err, stmt)
+				}
+			}
+			if _, err := tx.conn.ExecContext(tx.ctx, "INSERT INTO schema_version VALUES ("+strconv.Itoa(v+1)+")"); err != nil {
+				return err
+			}
+			if v == 0 {
+				for _, n := range []string{"file", "row", "instruction", "event", "transaction", "delivery"} {
+					if _, err := tx.exec("INSERT INTO counter VALUES (?, 0)", n); err != nil {
+						return err
+					}
+				}
+				if _, err := tx.exec("INSERT INTO lease VALUES ('writer', '', 0)"); err != nil {
+					return err
+				}
+				if _, err := tx.exec("INSERT INTO meta VALUES ('journal', ?)", randomID()); err != nil {
+					return err
+				}
+				_, err := tx.exec("INSERT INTO meta VALUES ('schema', ?)", strconv.Itoa(v+1))
+				return err
+			}
+			_, err := tx.exec("UPDATE meta SET value = ? WHERE name = 'schema'", strconv.Itoa(v+1))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("journal: upgrade to schema %d: %w", v+1, err)
+		}
+	}
+	return nil
+}
+
+// stripComments drops "-- …" so that a semicolon in a comment splits nothing.
+func stripComments(s string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(s, "\n") {
+		line, _, _ = strings.Cut(line, "--")
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func randomID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+func micro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time turns the journal's microseconds into a time; 0 is the zero time.
+func Time(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us)
+}
+
+// ids writes numbers for an IN (…): they are ours and integers, so nothing needs quoting.
+func ids(list []int64) string {
+	b := make([]byte, 0, len(list)*8)
+	for i, id := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(b)
+}

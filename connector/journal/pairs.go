@@ -1,0 +1,48 @@
+package journal
+
+import "strconv"
+
+// appendPair adds name and value as two netstrings ("6:due_on10:2026-12-02"); an empty value adds nothing.
+func appendPair(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	for _, s := range [...]string{name, value} {
+		b = strconv.AppendInt(b, int64(len(s)), 10)
+		b = append(b, ':')
+		b = append(b, s...)
+	}
+	return b
+}
+
+// eachPair reads what appendPair wrote; it stops at the first byte that is not of that form.
+func eachPair(b []byte, to func(name, value string)) {
+	for len(b) > 0 {
+		var s [2]string
+		for i := range s {
+			n, k := 0, 0
+			for k < len(b) && b[k] >= '0' && b[k] <= '9' && k < 9 {
+				n = n*10 + int(b[k]-'0')
+				k++
+			}
+			if k == 0 || k >= len(b) || b[k] != ':' || len(b)-k-1 < n {
+				return
+			}
+			s[i] = string(b[k+1 : k+1+n])
+			b = b[k+1+n:]
+		}
+		to(s[0], s[1])
+	}
+}
+
+func itoa(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s) // written by itoa
+	return n
+}

@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Line is one source row with what became of its document, for returns.
+type Line struct {
+	Row
+	Part          string        // of an instruction, when the document has several
+	Payment       payment.State // "" when the row has no instruction
+	AnswerCode    string
+	AnswerMessage string
+	PaymentID     string
+	TransactionID string
+	Link          string
+	AnsweredAt    int64 // microseconds, 0 = not answered
+	Kinds         payment.Kind
+	DocFields     []byte
+}
+
+// Lines lists rows of a file behind after, in line order, with the first instruction of each row's document.
+func (j *Journal) Lines(ctx context.Context, file, after int64, limit int) (list []Line, err error) {
+	err = j.each(ctx, `SELECT r.id, r.file_id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, d.fields,
+ coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0), coalesce(i.kind, '')
+ FROM row r LEFT JOIN personal p ON p.row_id = r.id LEFT JOIN personal d ON d.row_id = r.document
+ LEFT JOIN instruction i ON i.row_id = r.document AND i.file_id = r.file_id AND i.id = (SELECT min(m.id) FROM instruction m WHERE m.row_id = r.document)
+ WHERE r.file_id = ? AND r.id > ? ORDER BY r.id LIMIT ?`, []any{file, after, limit}, func(rows *sql.Rows) error {
+		list = append(list, Line{})
+		l := &list[len(list)-1]
+		var amount sql.NullInt64
+		err := rows.Scan(&l.ID, &l.FileID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields,
+			&l.Part, &l.Payment, &l.AnswerCode, &l.AnswerMessage, &l.PaymentID, &l.TransactionID, &l.Link, &l.AnsweredAt, &l.Kinds)
+		if amount.Valid {
+			l.Amount.Minor = amount.Int64
+		} else {
+			l.Amount = payment.Amount{}
+		}
+		return err
+	})
+	return list, err
+}
+
+// LineOf reads one row with what became of it.
+func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
+	list, err := j.Lines(ctx, file, row-1, 1)
+	if err != nil || len(list) == 0 {
+		return Line{}, errors.Join(err, ErrMissing)
+	}
+	return list[0], nil
+}
+
+// Unanswered counts instructions of a file that wait for the gateway: those a person or a look-up must decide apart.
+func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful int64, err error) {
+	err = j.one(ctx, `SELECT count(*) FILTER (WHERE state IN ('accepted', 'sending')), count(*) FILTER (WHERE state IN ('held', 'uncertain', 'pending'))
+ FROM instruction WHERE file_id = ? AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')`, file).Scan(&waiting, &doubtful)
+	return waiting, doubtful, err
+}
+
+// Delivery is a return whose bytes are fixed.
+type Delivery struct {
+	ID             int64
+	Flow           string
+	FileID         int64  // 0: of no single file
+	Kind           string // ack, rejects, result, status, receipt of a refused file, or a mapping's own
+	Seq            int64  // of status files
+	Folder, Name   string
+	Length         int64 // bytes
+	SHA256         string
+	State          string // fixed, published
+	FixedAt, PubAt int64
+	Attempts       int64
+}
+
+const deliveryColumns = "id, flow, file_id, kind, seq, folder, name, length, sha256, state, fixed_at, published_at, attempts"
+
+func (d *Delivery) scan(row interface{ Scan(...any) error }) error {
+	var folder, name []byte
+	err := row.Scan(&d.ID, &d.Flow, &d.FileID, &d.Kind, &d.Seq, &folder, &name, &d.Length, &d.SHA256, &d.State, &d.FixedAt, &d.PubAt, &d.Attempts)
+	d.Folder, d.Name = string(folder), string(name)
+	return err
+}
+
+// AddDelivery puts a return into the outbox.
+func (tx *Tx) AddDelivery(d Delivery) (int64, error) {
+	id, err := tx.next("delivery", 1)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.exec("INSERT INTO delivery (id, flow, file_id, kind, seq, folder, name, length, sha256, state, fixed_at) VALUES (?,?,?,?,?,?,?,?,?,'fixed',?)",
+		id, d.Flow, d.FileID, d.Kind, d.Seq, []byte(d.Folder), []byte(d.Name), d.Length, d.SHA256, tx.Now)
+	return id, err
+}
+
+// Published notes that a return stands in its folder under its name.
+func (tx *Tx) Published(id int64) error {
+	_, err := tx.exec("UPDATE delivery SET state = 'published', published_at = ?, attempts = attempts + 1 WHERE id = ?", tx.Now, id)
+	return err
+}
+
+// Rename gives a return its next name before it is published: the one it had is taken by another file.
+func (tx *Tx) Rename(id int64, name string) error {
+	_, err := tx.exec("UPDATE delivery SET name = ? WHERE id = ? AND state = 'fixed'", []byte(name), id)
+	return err
+}
+
+func (j *Journal) deliveries(ctx context.Context, where string, args ...any) (list []Delivery, err error) {
+	err = j.each(ctx, "SELECT "+deliveryColumns+" FROM delivery WHERE "+where, args, func(r *sql.Rows) error {
+		var d Delivery
+		err := d.scan(r)
+		list = append(list, d)
+		return err
+	})
+	return list, err
+}
+
+// Outbox lists the returns of a flow that are not published, in the order they were fixed.
+func (j *Journal) Outbox(ctx context.Context, flow string, limit int) ([]Delivery, error) {
+	return j.deliveries(ctx, "flow = ? AND state = 'fixed' ORDER BY id LIMIT ?", flow, limit)
+}
+
+// DeliveriesOf lists the returns of a file.
+func (j *Journal) DeliveriesOf(ctx context.Context, file int64) ([]Delivery, error) {
+	return j.deliveries(ctx, "file_id = ? ORDER BY id", file)
+}
+
+// HasDelivery tells whether a file has a return of a kind.
+func (tx *Tx) HasDelivery(file int64, kind string) (bool, error) {
+	var n int64
+	err := tx.one("SELECT count(*) FROM delivery WHERE file_id = ? AND kind = ?", file, kind).Scan(&n)
+	return n > 0, err
+}
+
+// TellLate makes status files tell the answers to a file's instructions that came behind after: its result was being
+// written meanwhile.
+func (tx *Tx) TellLate(file, after int64) error {
+	_, err := tx.exec(`UPDATE event SET tell = 1 WHERE id > ? AND tell = 0 AND word IN ('sent', 'done', 'refused', 'authorised', 'paid', 'expired', 'cancelled', 'refunded', 'charged_back', 'settled')
+ AND instruction_id IN (SELECT id FROM instruction WHERE file_id = ?)`, after, file)
+	return err
+}
+
+// Mark reads how far a reader of events has come, and when it last wrote.
+func (j *Journal) Mark(ctx context.Context, reader string) (event, at int64, err error) {
+	err = j.one(ctx, "SELECT event_id, at FROM mark WHERE reader = ?", reader).Scan(&event, &at)
+	if errors.Is(err, ErrMissing) {
+		return 0, 0, nil
+	}
+	return event, at, err
+}
+
+// SetMark moves a reader's mark.
+func (tx *Tx) SetMark(reader string, event int64) error {
+	_, err := tx.exec("INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT (reader) DO UPDATE SET event_id = excluded.event_id, at = excluded.at", reader, event, tx.Now)
+	return err
+}
+
+// FilesAwaiting lists the files of a flow whose result is not fixed yet.
+func (j *Journal) FilesAwaiting(ctx context.Context, flow string) ([]File, error) {
+	return j.files(ctx, "flow = ? AND state = 'accepted' AND result_fixed = 0 AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone') ORDER BY id", flow)
+}
+
+// Finish moves accepted files to done that have nothing left to answer or to publish.
+func (tx *Tx) Finish(flow string) error {
+	_, err := tx.exec(`UPDATE file SET state = 'done' WHERE flow = ? AND state = 'accepted' AND result_fixed = 1 AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')
+ AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = file.id AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending'))
+ AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.file_id = file.id AND d.state = 'fixed')`, flow)
+	return err
+}

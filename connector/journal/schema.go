@@ -1,0 +1,127 @@
+package journal
+
+// migrations is the schema, step by step: add at the end, never change what stands. Each step is one transaction.
+// The SQL is the part that SQLite and PostgreSQL share; {blob} and {begin…} stand for what they spell differently.
+// Times are microseconds since 1970 UTC, 0 = none; amounts are minor units.
+var migrations = []string{`
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE lease (name TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch BIGINT NOT NULL);
+
+CREATE TABLE flow (
+  name TEXT PRIMARY KEY,
+  paused TEXT NOT NULL DEFAULT '',          -- '' | intake | all
+  approved TEXT NOT NULL DEFAULT '',        -- mapping hash and account that a first file was released for
+  last_file_at BIGINT NOT NULL DEFAULT 0,
+  status_seq BIGINT NOT NULL DEFAULT 0,     -- number of the last status file, gapless
+  status_mark BIGINT NOT NULL DEFAULT 0,    -- last event told
+  status_at BIGINT NOT NULL DEFAULT 0);
+CREATE TABLE gateway (
+  account TEXT PRIMARY KEY,
+  stopped TEXT NOT NULL DEFAULT '',         -- why nothing is sent until resume, reload or restart
+  stopped_at BIGINT NOT NULL DEFAULT 0,
+  cursor TEXT NOT NULL DEFAULT '');         -- place in the feed of events
+
+CREATE TABLE file (
+  id BIGINT PRIMARY KEY,
+  flow TEXT NOT NULL, account TEXT NOT NULL,
+  name {blob} NOT NULL,                     -- as dropped: bytes, perhaps not UTF-8
+  stem TEXT NOT NULL DEFAULT '',            -- of its returns, given once with the first of them
+  claim {blob} NOT NULL,                    -- path it was renamed to
+  place {blob} NOT NULL,                    -- path where it is now
+  state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
+  size BIGINT NOT NULL, mtime BIGINT NOT NULL, sha256 TEXT NOT NULL DEFAULT '',
+  mapping TEXT NOT NULL DEFAULT '',         -- name and hash of the mapping that judged it
+  layout {blob},                            -- dialect, titles and head of the source, JSON
+  received_at BIGINT NOT NULL, judged_at BIGINT NOT NULL DEFAULT 0, deadline BIGINT NOT NULL DEFAULT 0, send_after BIGINT NOT NULL DEFAULT 0,
+  released TEXT NOT NULL DEFAULT '',        -- holds that a person has lifted
+  judged BIGINT NOT NULL DEFAULT 0,         -- 1: its rows are visible
+  result_fixed BIGINT NOT NULL DEFAULT 0,   -- 1: the result's bytes are fixed; later answers go to status files
+  n_rows BIGINT NOT NULL DEFAULT 0, n_left_out BIGINT NOT NULL DEFAULT 0, n_accepted BIGINT NOT NULL DEFAULT 0, n_held BIGINT NOT NULL DEFAULT 0,
+  n_rejected BIGINT NOT NULL DEFAULT 0, n_skipped BIGINT NOT NULL DEFAULT 0, n_duplicate BIGINT NOT NULL DEFAULT 0);
+CREATE INDEX file_sha ON file (sha256, flow);
+CREATE INDEX file_flow ON file (flow, id);
+CREATE INDEX file_live ON file (state, id) WHERE state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone');
+
+CREATE TABLE row (
+  id BIGINT PRIMARY KEY, file_id BIGINT NOT NULL, line BIGINT NOT NULL,
+  document BIGINT NOT NULL,                 -- first row of its document
+  kind TEXT NOT NULL, reference TEXT NOT NULL, amount BIGINT, currency TEXT NOT NULL,
+  state TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
+CREATE INDEX row_file ON row (file_id, id);
+
+-- Personal data, apart so that it can be erased: source cells, customer, fields. Events hold none.
+CREATE TABLE personal (row_id BIGINT PRIMARY KEY, raw {blob}, customer {blob}, fields {blob});
+
+CREATE TABLE instruction (
+  id BIGINT PRIMARY KEY, file_id BIGINT NOT NULL, row_id BIGINT NOT NULL, line BIGINT NOT NULL,
+  flow TEXT NOT NULL, account TEXT NOT NULL, namespace TEXT NOT NULL,
+  kind TEXT NOT NULL, operation TEXT NOT NULL, reference TEXT NOT NULL, part TEXT NOT NULL,
+  lane TEXT NOT NULL,                       -- what keeps its order: the reference, else the transaction
+  revision BIGINT NOT NULL, key TEXT NOT NULL,
+  identity TEXT NOT NULL,                   -- of operations
+  fingerprint TEXT NOT NULL,                -- digest of the values compared when it comes again
+  amount BIGINT, currency TEXT NOT NULL,
+  state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
+  body {blob},                              -- the rest of it, without the customer
+  payment_id TEXT NOT NULL DEFAULT '', transaction_id TEXT NOT NULL DEFAULT '', link TEXT NOT NULL DEFAULT '',
+  method TEXT NOT NULL DEFAULT '', paid BIGINT NOT NULL DEFAULT 0, refunded BIGINT NOT NULL DEFAULT 0,
+  attempts BIGINT NOT NULL DEFAULT 0, sent_at BIGINT NOT NULL DEFAULT 0, answered_at BIGINT NOT NULL DEFAULT 0,
+  not_before BIGINT NOT NULL DEFAULT 0, revision_of BIGINT NOT NULL DEFAULT 0);
+CREATE INDEX instruction_lane ON instruction (lane, part);
+CREATE INDEX instruction_unfinished ON instruction (file_id, id) WHERE state IN ('accepted', 'held', 'sending', 'uncertain', 'pending');
+CREATE INDEX instruction_row ON instruction (row_id);
+CREATE INDEX instruction_identity ON instruction (identity) WHERE identity <> '';
+CREATE INDEX instruction_payment ON instruction (payment_id) WHERE payment_id <> '';
+CREATE INDEX instruction_transaction ON instruction (transaction_id) WHERE transaction_id <> '';
+
+-- Append-only. One number sequence, in the order of commits, so that readers with a mark miss nothing.
+CREATE TABLE event (
+  id BIGINT PRIMARY KEY, instruction_id BIGINT NOT NULL, flow TEXT NOT NULL, account TEXT NOT NULL,
+  word TEXT NOT NULL, state TEXT NOT NULL, previous TEXT NOT NULL,
+  amount BIGINT, currency TEXT NOT NULL, moved BIGINT NOT NULL,
+  method TEXT NOT NULL, payment_id TEXT NOT NULL, transaction_id TEXT NOT NULL,
+  occurred_at BIGINT NOT NULL, recorded_at BIGINT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,
+  psp_event TEXT NOT NULL,                  -- the PSP's id of it, '' when it came by a read
+  tell BIGINT NOT NULL);                    -- 1: a status file tells it
+CREATE INDEX event_instruction ON event (instruction_id, id);
+CREATE INDEX event_tell ON event (flow, id) WHERE tell = 1;
+CREATE UNIQUE INDEX event_psp ON event (account, psp_event) WHERE psp_event <> '';
+
+-- Money that moved or was tried, one line each: attempts, captures, refunds, charge-backs, remittances.
+CREATE TABLE transaction_ (
+  id BIGINT PRIMARY KEY, instruction_id BIGINT NOT NULL, account TEXT NOT NULL, transaction_id TEXT NOT NULL,
+  kind TEXT NOT NULL, amount BIGINT NOT NULL, currency TEXT NOT NULL, method TEXT NOT NULL, occurred_at BIGINT NOT NULL, event_id BIGINT NOT NULL);
+CREATE INDEX transaction_instruction ON transaction_ (instruction_id);
+CREATE INDEX transaction_number ON transaction_ (transaction_id);
+
+-- What is to be done at a time, whatever happens to the process.
+CREATE TABLE due (kind TEXT NOT NULL, subject BIGINT NOT NULL, account TEXT NOT NULL, at BIGINT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (kind, subject));
+CREATE INDEX due_at ON due (account, kind, at);
+
+-- News of a payment request nobody here knows yet (its own answer may still be on its way).
+CREATE TABLE stray (account TEXT NOT NULL, payment_id TEXT NOT NULL, psp_event TEXT NOT NULL, body {blob} NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (account, payment_id, psp_event));
+-- Notifications received: noted before they are acknowledged, then read again at the PSP.
+CREATE TABLE notice (account TEXT NOT NULL, notice_id TEXT NOT NULL, payment_id TEXT NOT NULL, received_at BIGINT NOT NULL, done BIGINT NOT NULL, PRIMARY KEY (account, notice_id));
+CREATE INDEX notice_open ON notice (account, received_at) WHERE done = 0;
+
+-- The outbox: returns whose bytes are fixed in the spool under their sha256.
+CREATE TABLE delivery (
+  id BIGINT PRIMARY KEY, flow TEXT NOT NULL, file_id BIGINT NOT NULL, kind TEXT NOT NULL, seq BIGINT NOT NULL,
+  folder {blob} NOT NULL, name {blob} NOT NULL, length BIGINT NOT NULL, sha256 TEXT NOT NULL,
+  state TEXT NOT NULL,                      -- fixed | published
+  fixed_at BIGINT NOT NULL, published_at BIGINT NOT NULL DEFAULT 0, attempts BIGINT NOT NULL DEFAULT 0);
+CREATE INDEX delivery_open ON delivery (flow, id) WHERE state = 'fixed';
+CREATE INDEX delivery_file ON delivery (file_id);
+-- Marks of the readers of events beside the status files: a mapping's own returns, later mail and receipts.
+CREATE TABLE mark (reader TEXT PRIMARY KEY, event_id BIGINT NOT NULL, at BIGINT NOT NULL);
+CREATE TABLE stem (flow TEXT NOT NULL, stem TEXT NOT NULL, used BIGINT NOT NULL, PRIMARY KEY (flow, stem));
+
+-- People's decisions: written by the command line, applied by the daemon, which checks the rights.
+CREATE TABLE command (
+  id BIGINT PRIMARY KEY, verb TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL, reason TEXT NOT NULL,
+  actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name TEXT NOT NULL,
+  written_at BIGINT NOT NULL, applied_at BIGINT NOT NULL DEFAULT 0, state TEXT NOT NULL, result TEXT NOT NULL DEFAULT '');
+CREATE INDEX command_new ON command (id) WHERE state = 'new';
+`,
+}

@@ -1,0 +1,388 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// States of a row, as the ack says them.
+const (
+	RowAccepted  = "accepted"
+	RowHeld      = "held"
+	RowRejected  = "rejected"
+	RowSkipped   = "skipped"
+	RowDuplicate = "duplicate"
+)
+
+// Row is one source row.
+type Row struct {
+	ID, FileID    int64
+	Line          int64
+	Document      int64 // id of the first row of its document
+	Kind          string
+	Reference     string
+	Amount        payment.Amount
+	State         string
+	Code, Message string
+	Raw           []byte // erasable
+	Fields        []byte // erasable
+}
+
+// Staged is one document on its way into the journal: its rows, and its instructions if it has any.
+type Staged struct {
+	Rows         []Row // State, Code and Message the same on all
+	Customer     *payment.Customer
+	Fields       []byte
+	Instructions []payment.Instruction // Key and Revision set; State says accepted or held
+	Held         bool                  // a hold rule of the mapping holds
+	Parts        string                // of its document, sorted, for the fingerprint
+}
+
+// Stage writes documents of a file that are invisible until the file is accepted.
+func (tx *Tx) Stage(f *File, docs []Staged) error {
+	nRows, nIns := 0, 0
+	for i := range docs {
+		nRows += len(docs[i].Rows)
+		nIns += len(docs[i].Instructions)
+	}
+	rowID, err := tx.next("row", nRows)
+	if err != nil {
+		return err
+	}
+	insID, err := tx.next("instruction", nIns)
+	if err != nil {
+		return err
+	}
+	rows := make([]any, 0, nRows*11)
+	personal := make([]any, 0, nRows*4)
+	ins := make([]any, 0, nIns*22)
+	for i := range docs {
+		d := &docs[i]
+		document := rowID
+		for k := range d.Rows {
+			r := &d.Rows[k]
+			rows = append(rows, rowID, f.ID, r.Line, document, r.Kind, r.Reference, minor(r.Amount), r.Amount.Currency, r.State, r.Code, r.Message)
+			var customer, fields []byte
+			if k == 0 {
+				fields = d.Fields
+				if d.Customer != nil {
+					customer = encodeCustomer(d.Customer)
+				}
+			}
+			personal = append(personal, rowID, r.Raw, customer, fields)
+			rowID++
+		}
+		for k := range d.Instructions {
+			in := &d.Instructions[k]
+			state := payment.Accepted
+			if d.Held {
+				state = payment.Held
+			}
+			identity := ""
+			if in.Kind == payment.Operate {
+				identity = payment.Identity(in)
+			}
+			ins = append(ins, insID, f.ID, document, in.Source.Line, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Reference, in.Part, Lane(in),
+				in.Revision, in.Key, identity, payment.Fingerprint(in, d.Parts), minor(in.Amount), in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, encodeBody(in), in.TransactionID)
+			insID++
+		}
+	}
+	if err := tx.bulk("INSERT INTO row (id, file_id, line, document, kind, reference, amount, currency, state, code, message) VALUES ", 11, rows); err != nil {
+		return err
+	}
+	if err := tx.bulk("INSERT INTO personal (row_id, raw, customer, fields) VALUES ", 4, personal); err != nil {
+		return err
+	}
+	return tx.bulk(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane,
+ revision, key, identity, fingerprint, amount, currency, state, code, message, body, transaction_id) VALUES `, 23, ins)
+}
+
+// Lane is what keeps the order of instructions: the reference, else the transaction it names.
+func Lane(in *payment.Instruction) string {
+	switch {
+	case in.Reference != "":
+		return in.Reference
+	case in.TransactionID != "":
+		return in.TransactionID
+	default:
+		return in.PaymentID
+	}
+}
+
+func minor(a payment.Amount) any {
+	if a.IsZero() {
+		return nil
+	}
+	return a.Minor
+}
+
+// Unstage removes up to limit invisible rows of a file that is to be staged anew; it returns how many it removed.
+func (tx *Tx) Unstage(file int64, limit int) (int64, error) {
+	var first, last sql.NullInt64
+	if err := tx.one("SELECT min(id), max(id) FROM (SELECT id FROM row WHERE file_id = ? ORDER BY id LIMIT ?) r", file, limit).Scan(&first, &last); err != nil || !first.Valid {
+		return 0, err
+	}
+	for _, q := range []string{
+		"DELETE FROM instruction WHERE row_id BETWEEN ? AND ? AND file_id = ? AND file_id IN (SELECT id FROM file WHERE judged = 0)",
+		"DELETE FROM personal WHERE row_id BETWEEN ? AND ? AND row_id IN (SELECT id FROM row WHERE file_id = ?)",
+	} {
+		if _, err := tx.exec(q, first.Int64, last.Int64, file); err != nil {
+			return 0, err
+		}
+	}
+	return tx.exec("DELETE FROM row WHERE id BETWEEN ? AND ? AND file_id = ? AND file_id IN (SELECT id FROM file WHERE judged = 0)", first.Int64, last.Int64, file)
+}
+
+// Match pairs a staged instruction with one that is known.
+type Match struct {
+	ID, RowID   int64 // the staged one
+	Kind        payment.Kind
+	Operation   payment.Operation
+	Reference   string
+	Fingerprint string
+	Keyed       bool // an operation with the ERP's own key
+	Held        bool // a hold rule holds
+
+	KnownID                                         int64
+	KnownFlow, KnownAccount, KnownFile, KnownTarget string
+	KnownLine, KnownRevision                        int64
+	KnownState                                      payment.State
+	KnownCode, KnownMessage, KnownFingerprint       string
+	KnownPaymentID                                  string
+	SameFile                                        bool
+	KnownAt                                         int64
+}
+
+// Matches finds what is known of the staged instructions of a file with ids in (after, upto]: the same identity in the
+// same namespace, earlier in the same file or in a file that was accepted. Ordered by staged id, then known id.
+func (j *Journal) Matches(ctx context.Context, f *File, after, upto int64) (list []Match, err error) {
+	const columns = `SELECT s.id, s.row_id, s.kind, s.operation, s.reference, s.fingerprint, CASE WHEN s.identity LIKE 'k|%' THEN 1 ELSE 0 END, CASE WHEN s.state = 'held' THEN 1 ELSE 0 END,
+ k.id, k.flow, k.account, kf.name, k.line, k.revision, k.state, k.code, k.message, k.fingerprint, k.payment_id, CASE WHEN k.file_id = s.file_id THEN 1 ELSE 0 END, kf.received_at FROM instruction s `
+	const where = ` JOIN file kf ON kf.id = k.file_id WHERE s.file_id = ? AND s.id > ? AND s.id <= ? AND k.namespace = s.namespace
+ AND (k.file_id = s.file_id AND k.id < s.id OR k.file_id <> s.file_id AND kf.judged = 1) `
+	for _, q := range []string{
+		columns + "JOIN instruction k ON k.lane = s.lane AND k.part = s.part AND k.kind = s.kind" + where + "AND s.kind = 'request' ORDER BY s.id, k.id",
+		columns + "JOIN instruction k ON k.identity = s.identity AND k.identity <> ''" + where + "AND s.kind = 'operation' ORDER BY s.id, k.id",
+	} {
+		err := j.each(ctx, q, []any{f.ID, after, upto}, func(r *sql.Rows) error {
+			var m Match
+			var name []byte
+			err := r.Scan(&m.ID, &m.RowID, &m.Kind, &m.Operation, &m.Reference, &m.Fingerprint, &m.Keyed, &m.Held,
+				&m.KnownID, &m.KnownFlow, &m.KnownAccount, &name, &m.KnownLine, &m.KnownRevision, &m.KnownState, &m.KnownCode, &m.KnownMessage, &m.KnownFingerprint, &m.KnownPaymentID, &m.SameFile, &m.KnownAt)
+			m.KnownFile = string(name)
+			list = append(list, m)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// StagedRange gives the first and last instruction of a staged file; 0, 0 when it has none.
+func (j *Journal) StagedRange(ctx context.Context, file int64) (first, last int64, err error) {
+	var a, b sql.NullInt64
+	err = j.one(ctx, "SELECT min(id), max(id) FROM instruction WHERE file_id = ?", file).Scan(&a, &b)
+	return a.Int64, b.Int64, err
+}
+
+// Verdict is what became of a staged document once it was held against what is known.
+type Verdict struct {
+	Document      int64  // id of its first row
+	State         string // RowRejected, RowDuplicate, RowHeld; RowAccepted keeps it
+	Code, Message string
+	Revision      int64 // >0: it goes on as that revision of KnownID
+	RevisionOf    int64
+}
+
+// Judge applies verdicts to staged documents. What is not to be sent loses its instructions: only rows that were taken
+// count as known.
+func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
+	for _, v := range verdicts {
+		if v.State != RowAccepted {
+			if _, err := tx.exec("UPDATE row SET state = ?, code = ?, message = ? WHERE document = ? AND file_id = ? AND id >= ? ", v.State, v.Code, v.Message, v.Document, f.ID, v.Document); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch v.State {
+		case RowHeld:
+			_, err = tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE row_id = ? AND file_id = ?", v.Code, v.Message, v.Document, f.ID)
+		case RowRejected, RowDuplicate:
+			_, err = tx.exec("DELETE FROM instruction WHERE row_id = ? AND file_id = ?", v.Document, f.ID)
+		}
+		if err != nil {
+			return err
+		}
+		if v.Revision > 0 {
+			if err := tx.revise(f, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// revise makes the staged instructions of a document the next revision of a known one: a new key.
+func (tx *Tx) revise(f *File, v Verdict) error {
+	var list []int64
+	err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ?", []any{v.Document, f.ID}, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		list = append(list, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range list {
+		it, err := tx.Item(id)
+		if err != nil {
+			return err
+		}
+		it.Revision = int(v.Revision)
+		if _, err := tx.exec("UPDATE instruction SET revision = ?, key = ?, revision_of = ? WHERE id = ?", v.Revision, payment.NewKey(&it.Instruction), v.RevisionOf, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Spoil rejects every row of a staged file that was good, and drops its instructions: reject_file, failed controls.
+func (tx *Tx) Spoil(f *File, code, message string) error {
+	if _, err := tx.exec("UPDATE row SET state = 'rejected', code = ?, message = ? WHERE file_id = ? AND state IN ('accepted', 'held')", code, message, f.ID); err != nil {
+		return err
+	}
+	_, err := tx.exec("DELETE FROM instruction WHERE file_id = ?", f.ID)
+	return err
+}
+
+// HoldOver holds the accepted rows of a staged file whose amount is above limit (minor units of currency).
+func (tx *Tx) HoldOver(f *File, currency string, limit int64, code, message string) (int64, error) {
+	if _, err := tx.exec(`UPDATE row SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND document IN
+ (SELECT row_id FROM instruction WHERE file_id = ? AND currency = ? AND amount > ?)`, code, message, f.ID, currency, f.ID, currency, limit); err != nil {
+		return 0, err
+	}
+	return tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND amount > ?", code, message, f.ID, currency, limit)
+}
+
+// Total is the sum of accepted instructions of one currency.
+type Total struct {
+	Currency   string
+	Minor, Max int64 // minor units
+	Count      int64
+}
+
+// Totals sums the accepted instructions of a staged file by currency.
+func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err error) {
+	err = j.each(ctx, "SELECT currency, sum(amount), max(amount), count(*) FROM instruction WHERE file_id = ? AND state = 'accepted' AND amount IS NOT NULL GROUP BY currency ORDER BY currency", []any{file}, func(r *sql.Rows) error {
+		var t Total
+		err := r.Scan(&t.Currency, &t.Minor, &t.Max, &t.Count)
+		list = append(list, t)
+		return err
+	})
+	return list, err
+}
+
+// CountRows counts the rows of a file by state.
+func (j *Journal) CountRows(ctx context.Context, file int64) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := j.each(ctx, "SELECT state, count(*) FROM row WHERE file_id = ? GROUP BY state", []any{file}, func(r *sql.Rows) error {
+		var s string
+		var n int64
+		err := r.Scan(&s, &n)
+		counts[s] = n
+		return err
+	})
+	return counts, err
+}
+
+// encodeBody and its kin write named texts as netstrings, empty ones left out: quick, and readable in a pinch.
+func encodeBody(in *payment.Instruction) []byte {
+	b := make([]byte, 0, 256)
+	for _, p := range [...][2]string{{"due_on", in.DueOn}, {"issued_on", in.IssuedOn}, {"expires_on", in.ExpiresOn}, {"label", in.Label}, {"channel", in.Channel}, {"method", in.Method},
+		{"shop", in.Shop}, {"capture", in.Capture.Mode}, {"delay", itoa(in.Capture.DelayDays)}, {"payment_id", in.PaymentID}, {"transaction_id", in.TransactionID}, {"key", in.ERPKey}, {"date", in.Date}, {"reason", in.Reason}} {
+		b = appendPair(b, p[0], p[1])
+	}
+	for _, p := range in.Metadata {
+		b = appendPair(b, "m."+p.Name, p.Value)
+	}
+	return b
+}
+
+func decodeBody(b []byte, in *payment.Instruction) {
+	eachPair(b, func(name, value string) {
+		switch name {
+		case "due_on":
+			in.DueOn = value
+		case "issued_on":
+			in.IssuedOn = value
+		case "expires_on":
+			in.ExpiresOn = value
+		case "label":
+			in.Label = value
+		case "channel":
+			in.Channel = value
+		case "method":
+			in.Method = value
+		case "shop":
+			in.Shop = value
+		case "capture":
+			in.Capture.Mode = value
+		case "delay":
+			in.Capture.DelayDays = atoi(value)
+		case "payment_id":
+			in.PaymentID = value
+		case "transaction_id":
+			in.TransactionID = value
+		case "key":
+			in.ERPKey = value
+		case "date":
+			in.Date = value
+		case "reason":
+			in.Reason = value
+		default:
+			if m, ok := strings.CutPrefix(name, "m."); ok {
+				in.Metadata = append(in.Metadata, payment.Pair{Name: m, Value: value})
+			}
+		}
+	})
+}
+
+func encodeCustomer(c *payment.Customer) []byte {
+	b := make([]byte, 0, 128)
+	for _, p := range [...][2]string{{"id", c.ID}, {"name", c.Name}, {"email", c.Email}, {"phone", c.Phone}, {"language", c.Language}, {"siren", c.SIREN}} {
+		b = appendPair(b, p[0], p[1])
+	}
+	for _, p := range c.Address {
+		b = appendPair(b, "a."+p.Name, p.Value)
+	}
+	return b
+}
+
+func decodeCustomer(b []byte, c *payment.Customer) {
+	eachPair(b, func(name, value string) {
+		switch name {
+		case "id":
+			c.ID = value
+		case "name":
+			c.Name = value
+		case "email":
+			c.Email = value
+		case "phone":
+			c.Phone = value
+		case "language":
+			c.Language = value
+		case "siren":
+			c.SIREN = value
+		default:
+			if a, ok := strings.CutPrefix(name, "a."); ok {
+				c.Address = append(c.Address, payment.Pair{Name: a, Value: value})
+			}
+		}
+	})
+}
