@@ -3,25 +3,11 @@
 package config
 
 import (
-	"time"
+	"path/filepath"
+	"strings"
 
-	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/connector/message"
 )
-
-// Process holds the settings of the process, from the environment (envconfig) over the YAML.
-type Process struct {
-	ConfigDir    string         `envconfig:"CONFIG_DIR" default:"/etc/navette" desc:"configuration directory"`
-	StateDir     string         `envconfig:"STATE_DIR" default:"/var/lib/navette" desc:"journal, spool, archive"`
-	Listen       string         `envconfig:"LISTEN" default:"127.0.0.1:8730" desc:"HTTP listener, off for none"`
-	DatabaseURL  string         `envconfig:"DATABASE_URL" desc:"journal; default SQLite in the state directory"`
-	LogLevel     string         `envconfig:"LOG_LEVEL" default:"info"`
-	LogFormat    string         `envconfig:"LOG_FORMAT" desc:"json or console; default by terminal"`
-	Lang         string         `envconfig:"LANG" desc:"fr or en; default by locale"`
-	Timezone     string         `envconfig:"TIMEZONE" default:"Europe/Paris"`
-	PublicURL    string         `envconfig:"PUBLIC_URL"`
-	PublicListen string         `envconfig:"PUBLIC_LISTEN"`
-	Location     *time.Location `ignored:"true"`
-}
 
 // Config is the checked configuration of the exchanges.
 type Config struct {
@@ -29,85 +15,105 @@ type Config struct {
 	Gateways   map[string]*Gateway
 	Transports map[string]*Transport // "local" always exists
 	Flows      map[string]*Flow
+	Mappings   map[string]string // mappings/*.yaml: name -> path; presets are not among them
+	Warnings   []Problem         // worth telling, nothing wrong
+
+	places map[string]Position // by key: "flows.factures.mapping"
+	shown  []shown
 }
 
-// Flow is one exchange: an inbound folder, a mapping, a gateway, an outbound folder.
-type Flow struct {
-	Name                                 string
-	Transport                            string // of In, Done, Rejected
-	OutTransport                         string // of Out; Transport where not given
-	In, Out, Done, Rejected              string
-	Match                                []string
-	MatchCase                            bool
-	Quiet                                time.Duration
-	Marker                               string
-	Poll                                 time.Duration
-	Mapping                              string
-	Gateway                              string
-	OnError                              string // reject_row | reject_file
-	OnKnown                              string // ignore | replace_unpaid | reject
-	OnEnded                              string // ignore | renew
-	Limits                               Limits
-	Returns                              []string // ack, rejects, result, status
-	StatusEvery, MaxAge, Delay, Patience time.Duration
-	FirstFile                            string // hold | send; default by the gateway's mode
-	Namespace                            string
-	FileMode                             uint32
-	Order                                string // arrival | name
-	FourEyes                             string // "none" or a decimal amount in each file's currency
-	Decisions                            string
+// Options are what Load is told beside the environment.
+type Options struct {
+	Flags      Overrides
+	Gateways   []string // types that this binary has; another one is refused by name
+	Transports []string // likewise; "local" is always known
+	Presets    []string // mappings that need no file
+	Secrets    Secrets  // whether the secrets of gateways are read
 }
 
-// Limits of a flow; beyond them a file or row is held (NV-1504). Zero: no limit.
-type Limits struct {
-	Bytes         int64
-	Rows          int
-	Amount, Total string // decimals ("50000.00") compared in each currency; "" or "none": no limit
+// Load reads and checks the whole configuration. The error is an Errors (ErrInvalid) with everything that is wrong.
+func Load(env Environment, opt Options) (*Config, error) {
+	b := &builder{secrets: opt.Secrets, credentials: env.Credentials}
+	b.errors = append(b.errors, env.problems.errors...)
+	dir := absolute(firstOf(opt.Flags.ConfigDir, env.ConfigDir, "/etc/navette"))
+	root, sections := b.readAll(dir)
+	c := &Config{Mappings: b.mappings(dir)}
+	c.Process = b.process(root, env, opt.Flags)
+	root.finish()
+	c.Transports = b.transports(sections["transports"], opt.Transports)
+	c.Gateways = b.gateways(sections["gateways"], opt.Gateways)
+	c.Flows = b.flows(sections["flows"], c, opt.Presets)
+	b.overlaps(c.Flows, sections["flows"])
+	if len(b.errors) > 0 {
+		return nil, Errors(sorted(b.errors))
+	}
+	c.Warnings = sorted(b.warnings)
+	c.keep(b)
+	return c, nil
 }
 
-// Gateway is one PSP account.
-type Gateway struct {
-	Name                             string
-	Type                             string // sandbox | http | …
-	Mode                             string // test | production
-	Account                          string // identity: type, shop or host and path, mode; or set by hand
-	URL                              string
-	Token                            Secret
-	WebhookSecret                    Secret
-	Timeout                          time.Duration
-	Concurrency                      int
-	Rate                             float64 // requests a second, 0 = no ceiling
-	Poll                             time.Duration
-	Idempotent                       bool
-	Window                           time.Duration
-	Settle                           time.Duration
-	Insecure                         bool
-	CA, ClientCert, ClientKey, Proxy string
-	Script                           string // of the sandbox
+// Default is a configuration without any file: for the demo, and for commands that need no flow.
+func Default(env Environment, flags Overrides) (*Config, error) {
+	b := &builder{credentials: env.Credentials}
+	b.errors = append(b.errors, env.problems.errors...)
+	c := &Config{Gateways: map[string]*Gateway{}, Flows: map[string]*Flow{}, Mappings: map[string]string{}}
+	c.Process = b.process(nil, env, flags)
+	c.Transports = b.transports(&object{b: b}, nil)
+	if len(b.errors) > 0 {
+		return nil, Errors(sorted(b.errors))
+	}
+	c.keep(b)
+	return c, nil
 }
 
-// Transport is one place to exchange files.
-type Transport struct {
-	Name string
-	Type string // local
+func (c *Config) keep(b *builder) {
+	c.shown, c.places = b.shown, map[string]Position{}
+	for _, s := range b.shown {
+		c.places[s.key] = s.at
+	}
 }
 
-// Secret is a value from a file or a systemd credential; it prints as ***.
-type Secret struct{ value string }
+// Problem makes a problem that stands where key ("flows.factures.mapping") was written, for checks that need more than
+// the configuration: the mappings' own errors, a guess left in production.
+func (c *Config) Problem(key string, text message.Text) Problem {
+	at := c.places[key]
+	return Problem{at.File, at.Line, at.Column, key, code(text.Key), text}
+}
 
-// NewSecret wraps a value, for tests and the demo.
-func NewSecret(v string) Secret { return Secret{v} }
+// mappings lists mappings/*.yaml by name.
+func (b *builder) mappings(dir string) map[string]string {
+	found := map[string]string{}
+	for _, file := range b.listYAML(filepath.Join(dir, "mappings")) {
+		found[strings.TrimSuffix(file, ".yaml")] = filepath.Join(dir, "mappings", file)
+	}
+	return found
+}
 
-// Reveal gives the value, to the one place that needs it.
-func (s Secret) Reveal() string { return s.value }
+// named walks the entries of a section: names with keys below.
+func (b *builder) named(section *object, each func(name string, o *object)) {
+	for _, name := range section.order {
+		it := section.items[name]
+		if !validName(name) {
+			b.fail(it.key, section.key(name), "NV-4004", section.say("NV-4004.value", name, "value", name,
+				"expected.fr", wantName().fr, "expected.en", wantName().en))
+			continue
+		}
+		o := &object{b: b, name: section.key(name), at: it.key}
+		if section.take(name) != nil {
+			if o = section.object(name); o == nil {
+				continue
+			}
+		}
+		each(name, o)
+		o.finish()
+	}
+}
 
-// IsZero tells whether there is none.
-func (s Secret) IsZero() bool { return s.value == "" }
-
-func (s Secret) String() string   { return "***" }
-func (s Secret) GoString() string { return "***" }
-
-// MarshalText never gives the value away.
-func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
-
-var _ = payment.Accepted
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,313 @@
+package config
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/navette-connect/navette/connector/message"
+)
+
+// Flow is one exchange: an inbound folder, a mapping, a gateway, an outbound folder.
+type Flow struct {
+	Name                                 string
+	Transport                            string   // of In, Done, Rejected
+	OutTransport                         string   // of Out; Transport where not given
+	In, Out, Done, Rejected              string   // absolute
+	Match                                []string // patterns; none = everything not ignored
+	MatchCase                            bool
+	Quiet                                time.Duration
+	Marker                               string
+	Poll                                 time.Duration
+	Mapping                              string
+	Gateway                              string
+	OnError                              string // reject_row | reject_file
+	OnKnown                              string // ignore | replace_unpaid | reject
+	OnEnded                              string // ignore | renew
+	Limits                               Limits
+	Returns                              []string      // ack, rejects, result, status
+	StatusEvery, MaxAge, Delay, Patience time.Duration // MaxAge 0: no file is too old
+	FirstFile                            string        // hold | send; default by the gateway's mode
+	Namespace                            string
+	FileMode                             uint32
+	Order                                string // arrival | name
+	FourEyes                             string // "none" or a decimal amount in each file's currency
+	Decisions                            string // absolute, "" for none
+}
+
+// Limits of a flow; beyond them a file or row is held (NV-1504). Zero: no limit.
+type Limits struct {
+	Bytes         int64
+	Rows          int
+	Amount, Total string // decimals ("50000.00") compared in each currency; "" or "none": no limit
+}
+
+func (b *builder) flows(section *object, c *Config, presets []string) map[string]*Flow {
+	all := map[string]*Flow{}
+	b.named(section, func(name string, o *object) {
+		f := &Flow{Name: name}
+		all[name] = f
+		o.require("in", "out", "mapping", "gateway")
+		o.places(f, c)
+		o.intake(f)
+		g := o.uses(f, c, presets)
+		o.decides(f, g)
+		o.limits(f, g)
+		o.gives(f)
+		o.folders(f)
+	})
+	return all
+}
+
+// places reads transports and folders.
+func (o *object) places(f *Flow, c *Config) {
+	transport := func(key, def string) string {
+		name := o.text(key, def)
+		if it := o.take(key); it != nil && name != "" && c.Transports[name] == nil {
+			o.b.fail(it.value, o.key(key), "NV-4005", message.New("NV-4005.transport", "name", name, "known", known(c.Transports)))
+		}
+		return name
+	}
+	f.Transport = transport("transport", "local")
+	f.OutTransport = transport("out_transport", f.Transport)
+	folder := func(key, def string) string {
+		if def == "" && o.take(key) == nil {
+			return ""
+		}
+		return o.path(key, def)
+	}
+	f.In, f.Out = folder("in", ""), folder("out", "")
+	beside := func(name string) string {
+		if f.In == "" || f.In == "/" {
+			return ""
+		}
+		return filepath.Join(filepath.Dir(f.In), name)
+	}
+	f.Done, f.Rejected = folder("done", beside("done")), folder("rejected", beside("rejected"))
+	f.Decisions = folder("decisions", "")
+}
+
+// intake reads which files are taken, and when.
+func (o *object) intake(f *Flow) {
+	w := want{`un motif comme "*.csv"`, `a pattern such as "*.csv"`}
+	for _, e := range o.list("match", w) {
+		if _, ok := parsePattern(e.text, true); !ok {
+			o.b.fail(e.at, o.key("match"), "NV-4004", o.say("NV-4004.value", "match", "value", e.text, "expected.fr", w.fr, "expected.en", w.en))
+			continue
+		}
+		f.Match = append(f.Match, e.text)
+	}
+	o.noteList("match", f.Match)
+	f.MatchCase = o.boolean("match_case", "true")
+	f.Quiet = o.duration("quiet", "3s", 0, day)
+	f.Marker = parsed(o, "marker", "", want{`une fin de nom comme ".ok"`, `an end of a name such as ".ok"`}, func(s string) (string, bool) {
+		return s, len(s) <= 64 && !strings.ContainsAny(s, "/\\*?[") && s != "." && s != ".."
+	})
+	f.Poll = o.duration("poll", "5s", time.Millisecond, 30*day)
+	f.MaxAge = parsed(o, "max_age", "7d", want{wantDuration().fr + ", ou none", wantDuration().en + ", or none"}, func(s string) (time.Duration, bool) {
+		if s == "none" {
+			return 0, true
+		}
+		return parseDuration(s)
+	})
+	f.Order = o.choice("order", "arrival", "arrival", "name")
+}
+
+// uses reads the mapping and the gateway; nil when there is no such gateway.
+func (o *object) uses(f *Flow, c *Config, presets []string) *Gateway {
+	if it := o.take("mapping"); it != nil {
+		f.Mapping = o.text("mapping", "")
+		if c.Mappings[f.Mapping] == "" && !slices.Contains(presets, f.Mapping) && f.Mapping != "" {
+			o.b.fail(it.value, o.key("mapping"), "NV-4005", message.New("NV-4005.mapping", "name", f.Mapping, "known", known(c.Mappings, presets...)))
+		}
+	}
+	it := o.take("gateway")
+	if it == nil {
+		return nil
+	}
+	f.Gateway = o.text("gateway", "")
+	g := c.Gateways[f.Gateway]
+	if g == nil && f.Gateway != "" {
+		o.b.fail(it.value, o.key("gateway"), "NV-4005", message.New("NV-4005.gateway", "name", f.Gateway, "known", known(c.Gateways)))
+	}
+	return g
+}
+
+// decides reads how rows are judged.
+func (o *object) decides(f *Flow, g *Gateway) {
+	f.OnError = o.choice("on_error", "reject_row", "reject_row", "reject_file")
+	f.OnKnown = o.choice("on_known", "ignore", "ignore", "replace_unpaid", "reject")
+	f.OnEnded = o.choice("on_ended", "ignore", "ignore", "renew")
+	first := "send"
+	if g == nil || g.Mode != "test" { // in doubt a person looks
+		first = "hold"
+	}
+	f.FirstFile = o.choice("first_file", first, "hold", "send")
+	f.Namespace = parsed(o, "namespace", "", wantName(), func(s string) (string, bool) { return s, s == "" || validName(s) })
+	f.FourEyes = parsed(o, "four_eyes", "none", wantAmount(), parseAmount)
+	f.Delay = o.duration("delay", "0s", 0, 365*day)
+	f.Patience = o.duration("patience", "30m", 0, 365*day)
+}
+
+// limits reads the bounds; production must say the two that are about money.
+func (o *object) limits(f *Flow, g *Gateway) {
+	l := o.object("limits")
+	if l == nil {
+		l = &object{b: o.b, name: o.key("limits"), at: o.at}
+	}
+	defer l.finish()
+	none := func(w want) want { return want{w.fr + ", ou none", w.en + ", or none"} }
+	f.Limits.Bytes = parsed(l, "bytes", "200MB", none(wantSize()), func(s string) (int64, bool) {
+		if s == "none" {
+			return 0, true
+		}
+		n, ok := parseSize(s)
+		return n, ok && n > 0
+	})
+	f.Limits.Rows = parsed(l, "rows", "1000000", none(want{"un nombre de lignes", "a number of rows"}), func(s string) (int, bool) {
+		if s == "none" {
+			return 0, true
+		}
+		n, ok := parseSize(s)
+		return int(n), ok && n > 0 && n <= 1e9 && plainDecimal(s, 10, 0)
+	})
+	f.Limits.Amount = parsed(l, "amount", "none", wantAmount(), parseAmount)
+	f.Limits.Total = parsed(l, "total", "none", wantAmount(), parseAmount)
+	if g != nil && g.Production() {
+		for _, key := range []string{"amount", "total"} {
+			if l.take(key) == nil {
+				l.fail(l.at, key, "NV-4008.missing", "flow", f.Name)
+			}
+		}
+	}
+	if below(f.Limits.Total, f.Limits.Amount) {
+		o.b.warn(l.place("amount"), l.key("amount"), "NV-4004", l.say("NV-4004.beyond", "amount", "value", f.Limits.Amount,
+			"other", l.key("total"), "limit", f.Limits.Total))
+	}
+}
+
+// gives reads what goes back.
+func (o *object) gives(f *Flow) {
+	sorts := []string{"ack", "rejects", "result", "status"}
+	if o.take("returns") == nil {
+		f.Returns = sorts
+	}
+	w := want{strings.Join(sorts, ", "), strings.Join(sorts, ", ")}
+	for _, e := range o.list("returns", w) {
+		if !slices.Contains(sorts, e.text) {
+			o.b.fail(e.at, o.key("returns"), "NV-4004", o.say("NV-4004.one_of", "returns", "value", e.text, "values", w.en))
+		} else if !slices.Contains(f.Returns, e.text) {
+			f.Returns = append(f.Returns, e.text)
+		}
+	}
+	o.noteList("returns", f.Returns)
+	f.StatusEvery = o.duration("status_every", "1m", 0, 365*day)
+	f.FileMode = parsed(o, "file_mode", "0640", wantFileMode(), parseFileMode)
+}
+
+// folders refuses two folders of one flow that are the same.
+func (o *object) folders(f *Flow) {
+	seen := map[string]string{}
+	for _, p := range f.folders() {
+		if p.path == "" {
+			continue
+		}
+		if other := seen[p.place()]; other != "" {
+			o.fail(o.place(p.key), p.key, "NV-4006.folders", "other", o.key(other), "path", p.path)
+			continue
+		}
+		seen[p.place()] = p.key
+	}
+}
+
+// folder is one folder of a flow.
+type folder struct{ key, transport, path string }
+
+// place is what tells two folders apart: links in a local path are followed as far as the path exists.
+func (f folder) place() string {
+	if f.transport != "local" {
+		return f.transport + ":" + f.path
+	}
+	return "local:" + followed(f.path)
+}
+
+func (f *Flow) folders() []folder {
+	return []folder{{"in", f.Transport, f.In}, {"out", f.OutTransport, f.Out}, {"done", f.Transport, f.Done},
+		{"rejected", f.Transport, f.Rejected}, {"decisions", f.Transport, f.Decisions}}
+}
+
+// followed resolves the links of the part of path that exists.
+func followed(path string) string {
+	for dir, rest := path, ""; ; {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return path
+		}
+		dir, rest = parent, filepath.Join(filepath.Base(dir), rest)
+	}
+}
+
+// overlaps refuses flows that could take the same file, or each other's files.
+func (b *builder) overlaps(flows map[string]*Flow, section *object) {
+	names := slices.Sorted(maps.Keys(flows))
+	for i, name := range names {
+		f := flows[name]
+		if f.In == "" {
+			continue
+		}
+		in := folder{"in", f.Transport, f.In}.place()
+		for j, other := range names {
+			g := flows[other]
+			if i == j {
+				continue
+			}
+			for _, p := range g.folders()[1:] {
+				if p.path != "" && p.place() == in {
+					key := "flows." + other + "." + p.key
+					b.fail(section.placeIn(other, p.key), key, "NV-4006",
+						message.New("NV-4006.fed_back", "key", p.key, "flow", other, "other", name, "path", f.In))
+				}
+			}
+			if j > i && g.In != "" && (folder{"in", g.Transport, g.In}).place() == in {
+				b.overlap(f, g, section)
+			}
+		}
+	}
+}
+
+// overlap tells of the first two patterns of two flows on one folder that one name satisfies.
+func (b *builder) overlap(f, g *Flow, section *object) {
+	for _, p := range orAll(f.Match) {
+		for _, q := range orAll(g.Match) {
+			if name, ok := common(p, q, f.MatchCase, g.MatchCase); ok {
+				b.fail(section.placeIn(g.Name, "match"), "flows."+g.Name+".match", "NV-4006",
+					message.New("NV-4006.match", "flow", f.Name, "other", g.Name, "path", f.In, "pattern", p, "other_pattern", q, "name", name))
+				return
+			}
+		}
+	}
+}
+
+func orAll(patterns []string) []string {
+	if len(patterns) == 0 {
+		return []string{"*"}
+	}
+	return patterns
+}
+
+// placeIn is where a key of a named entry stands, or else the entry.
+func (o *object) placeIn(name, key string) Position {
+	it := o.items[name]
+	if it == nil {
+		return o.at
+	}
+	if child, ok := (&builder{}).mapping(it, name); ok {
+		return child.place(key)
+	}
+	return it.key
+}
