@@ -1,0 +1,158 @@
+package httpgw
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Body writes the JSON of a submit. It is a function of the instruction alone: the same key has the same bytes for ever,
+// so neither the order of the fields nor the rule for empty ones may change. Texts the protocol always shows are ""
+// when empty, dates and amounts null; the other optional fields are left out.
+func Body(in *payment.Instruction) []byte {
+	// Grown once at most for an ordinary row.
+	b := make([]byte, 0, 512+len(in.Label)+len(in.Reason))
+	if in.Kind == payment.Request {
+		return appendRequest(b, in)
+	}
+	return appendOperation(b, in)
+}
+
+func appendRequest(b []byte, in *payment.Instruction) []byte {
+	b = text(append(b, '{'), "reference", in.Reference)
+	b = text(append(b, ','), "part", in.Part)
+	b = amount(append(b, ','), in.Amount)
+	b = date(append(b, ','), "due_on", in.DueOn)
+	b = date(append(b, ','), "expires_on", in.ExpiresOn)
+	b = optional(b, "issued_on", in.IssuedOn)
+	b = text(append(b, ','), "label", in.Label)
+	b = text(append(b, ','), "channel", in.Channel)
+	b = optional(b, "method", in.Method)
+	b = optional(b, "shop", in.Shop)
+	b = customer(append(b, ','), &in.Customer)
+	mode := in.Capture.Mode
+	if mode == "" {
+		mode = "immediate"
+	}
+	b = text(append(b, `,"capture":{`...), "mode", mode)
+	if in.Capture.DelayDays != 0 {
+		b = strconv.AppendInt(append(b, `,"delay_days":`...), int64(in.Capture.DelayDays), 10)
+	}
+	b = append(b, '}')
+	b = pairs(append(b, ','), "metadata", in.Metadata)
+	return append(source(append(b, ','), in.Source), '}')
+}
+
+func appendOperation(b []byte, in *payment.Instruction) []byte {
+	b = text(append(b, '{'), "operation", string(in.Operation))
+	b = text(append(b, ','), "reference", in.Reference)
+	b = text(append(b, ','), "payment_id", in.PaymentID)
+	b = text(append(b, ','), "transaction_id", in.TransactionID)
+	b = amount(append(b, ','), in.Amount)
+	b = date(append(b, ','), "date", in.Date)
+	b = text(append(b, ','), "reason", in.Reason)
+	return append(source(append(b, ','), in.Source), '}')
+}
+
+func customer(b []byte, c *payment.Customer) []byte {
+	b = text(append(b, `"customer":{`...), "id", c.ID)
+	b = text(append(b, ','), "name", c.Name)
+	b = text(append(b, ','), "email", c.Email)
+	b = optional(b, "phone", c.Phone)
+	b = optional(b, "language", c.Language)
+	b = optional(b, "siren", c.SIREN)
+	if len(c.Address) > 0 {
+		b = pairs(append(b, ','), "address", c.Address)
+	}
+	return append(b, '}')
+}
+
+func source(b []byte, s payment.Source) []byte {
+	b = text(append(b, `"source":{`...), "flow", s.Flow)
+	b = text(append(b, ','), "file", s.File)
+	b = strconv.AppendInt(append(b, `,"line":`...), int64(s.Line), 10)
+	return append(b, '}')
+}
+
+func amount(b []byte, a payment.Amount) []byte {
+	if a.IsZero() {
+		return append(b, `"amount":null`...)
+	}
+	b = strconv.AppendInt(append(b, `"amount":{"value":`...), a.Minor, 10)
+	return append(text(append(b, ','), "currency", a.Currency), '}')
+}
+
+// pairs are written by name whatever order they come in: an order kept elsewhere could change the bytes.
+func pairs(b []byte, name string, ps []payment.Pair) []byte {
+	byName := func(x, y payment.Pair) int { return strings.Compare(x.Name, y.Name) }
+	if !slices.IsSortedFunc(ps, byName) {
+		ps = slices.Clone(ps)
+		slices.SortStableFunc(ps, byName)
+	}
+	b = append(quote(b, name), ':', '{')
+	for i, p := range ps {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = text(b, p.Name, p.Value)
+	}
+	return append(b, '}')
+}
+
+func date(b []byte, name, v string) []byte {
+	if v == "" {
+		return append(quote(b, name), ":null"...)
+	}
+	return text(b, name, v)
+}
+
+func optional(b []byte, name, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return text(append(b, ','), name, v)
+}
+
+func text(b []byte, name, v string) []byte { return quote(append(quote(b, name), ':'), v) }
+
+// quote appends a JSON string; bytes that are no UTF-8 become U+FFFD.
+func quote(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' && c != 0x7F {
+				i++
+				continue
+			}
+			b = append(b, s[from:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\n':
+				b = append(b, '\\', 'n')
+			case '\r':
+				b = append(b, '\\', 'r')
+			case '\t':
+				b = append(b, '\\', 't')
+			default:
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			}
+			i++
+			from = i
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			b = append(append(b, s[from:i]...), "\uFFFD"...)
+			from = i + n
+		}
+		i += n
+	}
+	return append(append(b, s[from:]...), '"')
+}
