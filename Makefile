@@ -1,0 +1,55 @@
+# navette. `make build` needs Go alone; `make test` says what else it would like (test-deps).
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   = -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+# Kills of each kill test: in `make test`, and in `make soak`.
+KILLS      ?= 100
+SOAK_KILLS ?= 2000
+
+# The race detector needs a C compiler; a machine of the CI must have one.
+RACE = $(if $(or $(CI),$(shell command -v cc)),-race)
+# The folders whose tests kill the program; found, so that nobody keeps a list.
+KILLTESTS = $(shell grep -rlE --include='*_test.go' '^func TestKill' . | xargs -r -n1 dirname | sort -u)
+
+.PHONY: build demo test test-deps lint bench fuzz soak clean
+
+build:
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o navette ./cmd/navette
+
+# The whole product on its embedded sandbox; ARGS=--exit ends after the first round.
+demo: build
+	./navette demo --dir .demo $(ARGS)
+
+lint:
+	go vet ./...
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; } >&2
+	go tool staticcheck ./...
+
+# The kill tests run once more without the race detector: faster programs die in more places. `go vet` has run already.
+test: lint
+	$(if $(KILLTESTS),KILLS=$(KILLS) go test -vet=off -count=1 -timeout 5m -run '^TestKill' $(KILLTESTS))
+	go test -vet=off $(RACE) -timeout 8m ./...
+
+# What the tests use beside Go, as far as it is missing and can be had.
+test-deps:
+	@.ci/test-deps
+
+# Every fuzz target in turn, FUZZTIME each.
+fuzz:
+	@grep -roE --include='*_test.go' '^func Fuzz[[:alnum:]_]+' . | sed -E 's#/[^/]+:func # #' | sort | \
+	while read -r dir name; do \
+		echo "$$dir $$name"; \
+		go test -vet=off -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+# The kill tests for a long time.
+soak:
+	KILLS=$(SOAK_KILLS) go test -vet=off -count=1 -timeout 0 -v -run '^TestKill' $(or $(KILLTESTS),$(error no kill test yet))
+
+# The yardsticks of bench/README.md; ARGS="rate -quick" takes some of them.
+bench:
+	@go run ./bench/run $(ARGS)
+
+clean:
+	rm -rf navette dist .demo bench/.work
