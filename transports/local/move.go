@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -100,9 +101,7 @@ func relink(src *folder, from string, dst *folder, to string) error {
 	switch {
 	case linked:
 	case errors.Is(err, unix.EEXIST):
-		a, aErr := src.stat(from)
-		b, bErr := dst.stat(to)
-		if aErr != nil || bErr != nil || !sameFile(a, b) {
+		if !halfMoved(src, from, dst, to) {
 			return err
 		}
 	case errors.Is(err, unix.EXDEV), errors.Is(err, unix.ENOENT):
@@ -125,6 +124,17 @@ func relink(src *folder, from string, dst *folder, to string) error {
 		return unsure("another mover completed it", err)
 	}
 	return err
+}
+
+// halfMoved tells whether both names are links to one file, and surely two names: to unlink one is then no loss.
+func halfMoved(src *folder, from string, dst *folder, to string) bool {
+	a, aErr := src.stat(from)
+	b, bErr := dst.stat(to)
+	var in, out unix.Stat_t
+	if aErr != nil || bErr != nil || unix.Fstat(src.fd(), &in) != nil || unix.Fstat(dst.fd(), &out) != nil {
+		return false
+	}
+	return sameFile(a, b) && a.Nlink > 1 && !(sameFile(in, out) && strings.EqualFold(from, to))
 }
 
 func sameFile(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
