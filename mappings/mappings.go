@@ -1,6 +1,9 @@
 // Package mappings turns source files into instructions and journal events back into the lines of return files, as one
 // YAML file per mapping says (format mapping/v1, docs/mapping.md). It is pure: bytes in, values out; files, clock and
 // lookup tables are handed to it.
+//
+// The path of a file: Load compiles the YAML once; Mapping.Open looks at a file as a whole (encoding, completeness,
+// titles); Reading.Documents yields what its rows became; Return writes lines back.
 package mappings
 
 import (
@@ -18,22 +21,42 @@ type Spooled struct {
 	Name string // as dropped; a label
 }
 
-// Record is one record of a source as a Format yields it.
+// Record is one record of a source as a Table yields it: data, titles and preamble alike, and what is no row at all
+// (Blank, Comment), so that rows can be counted as a spreadsheet shows them.
 type Record struct {
-	Line  int      // true physical line of its first byte, 1 = first line of the file
-	Cells []string // decoded, not trimmed; reused by the Format for the next record
-	Raw   []byte   // the source's own bytes of the record without its line end; reused likewise
+	Line    int      // true physical line of its first byte, 1 = first line of the file
+	End     int64    // offset in the source behind the record and its line end
+	Cells   []string // decoded, not trimmed; the slice is reused for the next record, the strings are not
+	Raw     []byte   // the source's own bytes of the record without its line end; reused likewise
+	Blank   bool     // a line of nothing
+	Comment bool     // a line that begins with the declared comment mark; not split
 }
 
-// Format reads one kind of file. The error of a record that is spoilt alone is a *RowError; any other error (a
-// *FileError where the cause is the file's) ends the sequence.
+// Format reads one kind of file. It is made once for a mapping and opens any number of files, also at the same time.
 type Format interface {
-	Records(src Spooled) iter.Seq2[Record, error]
+	// Open judges the file as a whole, before any record is read: empty, too large, unreadable, in another encoding
+	// than declared, incomplete. The error is a *FileError where the file is the cause; any other is the reader's.
+	Open(src Spooled) (Table, error)
+}
+
+// Table is an opened file.
+type Table interface {
+	// Records yields every record from the first line of the file on, each time it is called. The error of a record
+	// that is spoilt alone is a *RowError, and the ones behind it follow; any other error ends the sequence.
+	Records() iter.Seq2[Record, error]
+	// Dialect says how the file is written, as far as it shows: what was detected stands in the place of `auto`.
+	Dialect() Dialect
+}
+
+// Cutter is a Table's ability to give the bytes of a record's first n cells: what is ours behind them is dropped.
+type Cutter interface {
+	Cut(raw []byte, n int) []byte
 }
 
 // RowError spoils one record; the ones behind it are read.
 type RowError struct {
 	Line    int
+	End     int64 // as in Record
 	Raw     []byte
 	Problem Problem
 }
@@ -48,6 +71,21 @@ type FileError struct {
 
 func (e *FileError) Error() string { return e.Problem.Code + ": " + e.Problem.Text.In("en") }
 
+// Refuse makes a FileError of a sentence of the catalogue ("NV-1004.nul"); line 0 is the file as a whole.
+func Refuse(line int, key string, args ...string) *FileError {
+	return &FileError{Problem: problem(line, key, args...)}
+}
+
+// Unfinished makes the FileError of a file that ends in mid-record.
+func Unfinished(line int, key string, args ...string) *FileError {
+	return &FileError{Problem: problem(line, key, args...), Incomplete: true}
+}
+
+// problem is a Problem whose code is the first part of its sentence's key.
+func problem(line int, key string, args ...string) Problem {
+	return Problem{Code: key[:len("NV-0000")], Line: line, Text: message.New(key, args...)}
+}
+
 // Problem is one thing wrong with (or said of) a row or a file: what, where, and what to do about it.
 type Problem struct {
 	Code   string       // NV-1204
@@ -57,6 +95,23 @@ type Problem struct {
 	Letter string       // spreadsheet letter of that column
 	Value  string       // what was read, masked when the field is sensitive
 	Text   message.Text // for people; In(lang) gives the sentence
+}
+
+// Summary is what a return tells of several problems: the first one's code, and every different sentence joined by
+// " | ". Two columns with one fault say it once.
+func Summary(problems []Problem, lang string) (code, text string) {
+	said := map[string]bool{}
+	for i, p := range problems {
+		s := p.Text.In(lang)
+		switch {
+		case i == 0:
+			code, text = p.Code, s
+		case !said[s]:
+			text += " | " + s
+		}
+		said[s] = true
+	}
+	return code, text
 }
 
 // State is what the mapping alone makes of a document, before what is known (contract §4a) and limits are asked.
@@ -69,10 +124,22 @@ const (
 	Skipped
 )
 
+func (s State) String() string {
+	switch s {
+	case Accepted:
+		return "accepted"
+	case Rejected:
+		return "rejected"
+	case Skipped:
+		return "skipped"
+	}
+	return "none"
+}
+
 // Row is one source row of a document.
 type Row struct {
 	Line int
-	Raw  []byte // the source's own bytes, for echo and rejects
+	Raw  []byte // the source's own bytes, for echo and rejects; cells that `fill` took from above are written out
 }
 
 // Document is what one row (or one group of rows) became.
