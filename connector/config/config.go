@@ -34,22 +34,20 @@ type Options struct {
 // Load reads and checks the whole configuration. The error is an Errors (ErrInvalid) with everything that is wrong.
 func Load(env Environment, opt Options) (*Config, error) {
 	b := &builder{secrets: opt.Secrets, credentials: env.Credentials}
-	b.errors = append(b.errors, env.problems.errors...)
 	dir := absolute(firstOf(opt.Flags.ConfigDir, env.ConfigDir, "/etc/navette"))
-	root, sections := b.readAll(dir)
-	c := &Config{Mappings: b.mappings(dir)}
-	c.Process = b.process(root, env, opt.Flags)
-	root.finish()
-	c.Transports = b.transports(sections["transports"], opt.Transports)
-	c.Gateways = b.gateways(sections["gateways"], opt.Gateways)
-	c.Flows = b.flows(sections["flows"], c, opt.Presets)
-	b.overlaps(c.Flows, sections["flows"])
-	if len(b.errors) > 0 {
-		return nil, Errors(sorted(b.errors))
-	}
-	c.Warnings = sorted(b.warnings)
-	c.keep(b)
-	return c, nil
+	return b.build(b.readAll(dir), b.mappings(dir), env, opt)
+}
+
+// build checks what the files say.
+func (b *builder) build(t tree, mappings map[string]string, env Environment, opt Options) (*Config, error) {
+	b.errors = append(b.errors, env.problems.errors...)
+	c := &Config{Mappings: mappings, Process: b.process(t.root, env, opt.Flags)}
+	t.root.finish()
+	c.Transports = b.transports(t.sections["transports"], opt.Transports)
+	c.Gateways = b.gateways(t.sections["gateways"], opt.Gateways)
+	c.Flows = b.flows(t.sections["flows"], c, opt.Presets)
+	b.overlaps(c.Flows, t.sections["flows"])
+	return c.kept(b)
 }
 
 // Default is a configuration without any file: for the demo, and for commands that need no flow.
@@ -59,18 +57,19 @@ func Default(env Environment, flags Overrides) (*Config, error) {
 	c := &Config{Gateways: map[string]*Gateway{}, Flows: map[string]*Flow{}, Mappings: map[string]string{}}
 	c.Process = b.process(nil, env, flags)
 	c.Transports = b.transports(&object{b: b}, nil)
+	return c.kept(b)
+}
+
+// kept is the configuration if nothing is wrong with it.
+func (c *Config) kept(b *builder) (*Config, error) {
 	if len(b.errors) > 0 {
 		return nil, Errors(sorted(b.errors))
 	}
-	c.keep(b)
-	return c, nil
-}
-
-func (c *Config) keep(b *builder) {
-	c.shown, c.places = b.shown, map[string]Position{}
+	c.Warnings, c.shown, c.places = sorted(b.warnings), b.shown, map[string]Position{}
 	for _, s := range b.shown {
 		c.places[s.key] = s.at
 	}
+	return c, nil
 }
 
 // Problem makes a problem that stands where key ("flows.factures.mapping") was written, for checks that need more than

@@ -296,7 +296,7 @@ func (o *object) object(key string) *object {
 
 // nearest finds the known word that was probably meant, "" when none is near.
 func nearest(word string, known []string) string {
-	best, least := "", 1+max(1, len(word)/3)
+	best, least := "", 1+min(max(1, len(word)/3), 4)
 	for _, k := range known {
 		if d := distance(strings.ToLower(strings.ReplaceAll(word, "-", "_")), k); d < least {
 			best, least = k, d

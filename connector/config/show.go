@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -62,11 +63,15 @@ func group(key string) string {
 
 // quote writes a text as YAML, in quotes where it could be read as something else.
 func quote(s string) string {
-	plain := s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") == "" && s[0] != '-'
-	if plain && (s[0] > '9' || s[0] == '/') && s != "null" && s != "yes" && s != "no" {
-		return s
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-"
+	plain := s != "" && s != "null" && strings.Trim(s, safe) == ""
+	if plain && s[0] >= '0' && s[0] <= '9' {
+		_, duration := parseDuration(s)
+		_, rate := parseRate(s)
+		size, ok := parseSize(s)
+		plain = duration || rate || ok && (strings.HasSuffix(s, "B") || s == strconv.FormatInt(size, 10))
 	}
-	if plain && (strings.ContainsAny(s, "hms") || len(s) < 9 && s[0] != '0' && strings.Trim(s, "0123456789") == "") {
+	if plain && s[0] != '-' && s[0] != '.' {
 		return s
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`

@@ -27,29 +27,35 @@ const (
 // sections are the keys that several files may share: their names are merged.
 var sections = [...]string{"transports", "gateways", "flows"}
 
-// readAll reads navette.yaml and flows.d/*.yaml into one root, and beside it the sections that files share.
-func (b *builder) readAll(dir string) (*object, map[string]*object) {
-	root := &object{b: b, items: map[string]*item{}, at: Position{File: dir}}
-	merged := map[string]*object{}
+// tree is what the files say: the keys of the process, and the sections that files share.
+type tree struct {
+	root     *object
+	sections map[string]*object
+}
+
+func (b *builder) newTree(dir string) tree {
+	t := tree{&object{b: b, items: map[string]*item{}, at: Position{File: dir}, asked: sections[:]}, map[string]*object{}}
 	for _, s := range sections {
-		merged[s] = &object{b: b, name: s, items: map[string]*item{}}
+		t.sections[s] = &object{b: b, name: s, items: map[string]*item{}}
 	}
+	return t
+}
+
+// readAll reads navette.yaml and flows.d/*.yaml.
+func (b *builder) readAll(dir string) tree {
+	t := b.newTree(dir)
 	for _, path := range b.files(dir) {
 		src, err := readSmall(path, maxFile)
-		if errors.Is(err, errTooLarge) {
+		switch {
+		case errors.Is(err, errTooLarge):
 			b.fail(Position{File: path}, "", "NV-4001", message.New("NV-4001.size", "limit", "1MB"))
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			b.fail(Position{File: path}, "", "NV-4010", message.New("NV-4010.read", "path", path, "detail", reason(err)))
-			continue
+		default:
+			t.merge(b.parse(path, src))
 		}
-		b.merge(root, merged, b.parse(path, src))
 	}
-	for _, s := range sections {
-		root.asked = append(root.asked, s)
-	}
-	return root, merged
+	return t
 }
 
 // files lists what is read, navette.yaml first. A directory that holds nothing to read is a mistyped one.
@@ -98,6 +104,7 @@ func (b *builder) listYAML(dir string) []string {
 // parse turns one file into its top mapping; nil when it cannot be read (reported) or is empty.
 func (b *builder) parse(path string, src []byte) *object {
 	at := Position{File: path}
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	if err := tooDeep(src); err != "" {
 		b.fail(at, "", "NV-4001", message.New(err))
 		return nil
@@ -241,15 +248,15 @@ func (o *object) add(key string, it *item) {
 	o.order = append(o.order, key)
 }
 
-// merge adds one file's keys to the root; the names in a section come together.
-func (b *builder) merge(root *object, merged map[string]*object, file *object) {
+// merge adds one file's keys; the names in a section come together.
+func (t tree) merge(file *object) {
 	if file == nil {
 		return
 	}
 	for _, key := range file.order {
-		section := merged[key]
+		section := t.sections[key]
 		if section == nil {
-			root.add(key, file.items[key])
+			t.root.add(key, file.items[key])
 			continue
 		}
 		if o := file.object(key); o != nil {
