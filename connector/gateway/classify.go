@@ -65,25 +65,25 @@ func Classify(status int, err error, wrote bool) Class {
 	return Doubt // other 5xx, and whatever is no status at all
 }
 
-// ReadKind says what a status other than success means for a request that only reads: the kind of error, and its NV
-// code. absent is the kind of "there is no such thing" (payment.ErrUnsupported for a look-up, payment.ErrUnknown for an
+// ReadKind says what a status other than success means for a request that only reads: its NV code and the kind of
+// error. absent is the kind of "there is no such thing" (payment.ErrUnsupported for a look-up, payment.ErrUnknown for an
 // object). Kind payment.ErrUncertain: ask again later.
-func ReadKind(status int, absent error) (kind error, code string) {
+func ReadKind(status int, absent error) (code string, kind error) {
 	if status == http.StatusProxyAuthRequired || status >= 300 && status <= 399 {
-		return payment.ErrStopped, CodeAddress
+		return CodeAddress, payment.ErrStopped
 	}
 	switch Classify(status, nil, true) {
 	case Credentials:
-		return payment.ErrStopped, CodeCredentials
+		return CodeCredentials, payment.ErrStopped
 	case Refusal, Wrong:
-		return absent, CodeUnsupported
+		return CodeUnsupported, absent
 	case Later, LaterLook:
-		return payment.ErrUncertain, CodeBusy
+		return CodeBusy, payment.ErrUncertain
 	}
 	if status == http.StatusNotImplemented {
-		return absent, CodeUnsupported
+		return CodeUnsupported, absent
 	}
-	return payment.ErrUncertain, CodeLost
+	return CodeLost, payment.ErrUncertain
 }
 
 // MaxWait bounds what a Retry-After may ask for: an absurd one must not stop a gateway for a year.

@@ -21,7 +21,6 @@ type want struct {
 var (
 	inDoubt   = want{verdict: payment.VerdictUnknown, kind: payment.ErrUncertain}
 	stopped   = want{verdict: payment.VerdictRetry, kind: payment.ErrStopped}
-	refused   = want{verdict: payment.VerdictRefused}
 	later     = want{verdict: payment.VerdictRetry}
 	laterLook = want{verdict: payment.VerdictRetry, lookFirst: true}
 )

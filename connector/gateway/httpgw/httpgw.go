@@ -254,6 +254,6 @@ func (g *Gateway) get(ctx context.Context, target string) (*gateway.Answer, erro
 
 // notRead is the error of a GET that was answered without success; absent is the kind of "there is no such thing".
 func (g *Gateway) notRead(in *payment.Instruction, a *gateway.Answer, absent error) (payment.Outcome, error) {
-	kind, code := gateway.ReadKind(a.Status, absent)
+	code, kind := gateway.ReadKind(a.Status, absent)
 	return g.failed(in, a, kind, code, "")
 }

@@ -276,7 +276,7 @@ func (g *Gateway) readFeed(a *gateway.Answer) ([]payment.Change, string, error) 
 		c.Now = now
 		changes = append(changes, c)
 	}
-	return changes, string(page.Next), nil
+	return changes, g.id(page.Next), nil
 }
 
 func orNull(b json.RawMessage) json.RawMessage {

@@ -206,7 +206,7 @@ func faulty(fault string, absent error) (payment.Outcome, error) {
 	if status == 0 { // a page, half a list
 		return lost(payment.ErrUncertain, gateway.CodeUnreadable, http.StatusOK, "not a list of objects")
 	}
-	kind, code := gateway.ReadKind(status, absent)
+	code, kind := gateway.ReadKind(status, absent)
 	return lost(kind, code, status, "")
 }
 
