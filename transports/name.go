@@ -74,8 +74,8 @@ func SafeName(prefix, name string, max int) string {
 	if len(prefix)+len(name) > max {
 		prefix = cut(prefix, max)
 		ext := path.Ext(name)
-		if room := max - len(prefix); len(ext) > room/2 {
-			name = cut(name, room) // no extension, but a long tail behind a dot
+		if room := max - len(prefix); len(ext) > maxExt || room-len(ext) < utf8.UTFMax {
+			name = cut(name, room) // a long tail behind a dot is no extension; and before one a letter must be left
 		} else {
 			name = cut(name[:len(name)-len(ext)], room-len(ext)) + ext
 		}
@@ -87,6 +87,9 @@ func SafeName(prefix, name string, max int) string {
 		return whole
 	}
 }
+
+// maxExt is the bytes up to which what is behind the last dot is taken for an extension.
+const maxExt = 32
 
 // baseBytes replaces what can stand in no name. A Replacer is immutable.
 var baseBytes = strings.NewReplacer("/", "_", "\x00", "_")

@@ -115,11 +115,11 @@ func watchLost(t *trial) {
 	for name, lose := range map[string]func(Folder) error{
 		"removed": func(f Folder) error { return os.Remove(f.Here) },
 		"renamed": func(f Folder) error { return os.Rename(f.Here, f.Here+"-away") },
-		"swapped": func(f Folder) error {
-			if err := os.Mkdir(f.Here+"-new", 0o777); err != nil {
+		"made anew": func(f Folder) error {
+			if err := os.Rename(f.Here, f.Here+"-away"); err != nil {
 				return err
 			}
-			return unix.Renameat2(unix.AT_FDCWD, f.Here, unix.AT_FDCWD, f.Here+"-new", unix.RENAME_EXCHANGE)
+			return os.Mkdir(f.Here, 0o777)
 		},
 	} {
 		f := t.sub(name)

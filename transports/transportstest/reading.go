@@ -47,7 +47,7 @@ func (t *trial) hostile(target string) []string {
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	t.must(l.Close())
 	made := []string{"folder.csv", "link.csv", "dangling.csv", "loop.csv", "pipe.csv", "socket.csv"}
-	if unix.Mknod(t.here("device.csv"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))) == nil { // root only
+	if makeDevice(t.here("device.csv")) == nil {
 		made = append(made, "device.csv")
 	}
 	return made
@@ -124,7 +124,7 @@ func listFolder(t *trial) {
 
 func listMany(t *trial) {
 	want := []string{}
-	for i := range 3000 {
+	for i := range 1200 {
 		name := fmt.Sprintf("F%05d.csv", i)
 		t.write(name, "x")
 		want = append(want, name)
