@@ -44,6 +44,7 @@ func (b *builder) build(t tree, mappings map[string]string, env Environment, opt
 	c := &Config{Mappings: mappings, Process: b.process(t.root, env, opt.Flags)}
 	t.root.finish()
 	c.Transports = b.transports(t.sections["transports"], opt.Transports)
+	b.transport = c.Transports
 	c.Gateways = b.gateways(t.sections["gateways"], opt.Gateways)
 	c.Flows = b.flows(t.sections["flows"], c, opt.Presets)
 	b.overlaps(c.Flows, t.sections["flows"])

@@ -197,6 +197,8 @@ func TestProblems(t *testing.T) {
 			`navette.yaml:10:39: NV-4006 flows f and g would take the same file in /x/in: "F*.csv" and "*A.csv", for instance "FA.csv"`},
 		{"flows on one folder, everything", flow(`match: ["F*.csv"]`) + "  g: {in: /x/in, out: /y/out, mapping: factures-excel-fr, gateway: s}\n",
 			`navette.yaml:10:3: NV-4006 flows f and g would take the same file in /x/in: "F*.csv" and "*", for instance "F.csv"`},
+		{"flows on one folder by two transports", flow() + "  g: {transport: t, in: /x/in, out: /y/out, mapping: factures-excel-fr, gateway: s}\ntransports:\n  t: {type: local}\n",
+			`navette.yaml:9:3: NV-4006 flows f and g would take the same file in /x/in: "*" and "*", for instance "x"`},
 		{"fed back", flow() + "  g: {in: /x/out, out: /y/out, done: /y/done, rejected: /y/rej, mapping: factures-excel-fr, gateway: s}\n",
 			`navette.yaml:6:10: NV-4006 out of flow f is the ` + "`in` folder of flow g: /x/out"},
 		{"limits in production", production, "navette.yaml:8:3: NV-4008 flow f in production: \"flows.f.limits.amount\" is missing (an amount, or none)\n" +

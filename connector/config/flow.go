@@ -210,32 +210,37 @@ func (o *object) gives(f *Flow) {
 // folders refuses two folders of one flow that are the same.
 func (o *object) folders(f *Flow) {
 	seen := map[string]string{}
-	for _, p := range f.folders() {
-		if p.path == "" {
-			continue
-		}
-		if other := seen[p.place()]; other != "" {
+	for _, p := range o.b.foldersOf(f) {
+		if other := seen[p.place]; other != "" {
 			o.fail(o.place(p.key), p.key, "NV-4006.folders", "other", o.key(other), "path", p.path)
 			continue
 		}
-		seen[p.place()] = p.key
+		seen[p.place] = p.key
 	}
 }
 
-// folder is one folder of a flow.
-type folder struct{ key, transport, path string }
+// folder is one folder of a flow. place tells two folders apart.
+type folder struct{ key, path, place string }
 
-// place is what tells two folders apart: links in a local path are followed as far as the path exists.
-func (f folder) place() string {
-	if f.transport != "local" {
-		return f.transport + ":" + f.path
+// foldersOf lists the folders of a flow that are known, `in` first.
+func (b *builder) foldersOf(f *Flow) []folder {
+	var list []folder
+	for _, p := range [][3]string{{"in", f.Transport, f.In}, {"out", f.OutTransport, f.Out}, {"done", f.Transport, f.Done},
+		{"rejected", f.Transport, f.Rejected}, {"decisions", f.Transport, f.Decisions}} {
+		if p[2] != "" {
+			list = append(list, folder{p[0], p[2], b.place(p[1], p[2])})
+		}
 	}
-	return "local:" + followed(f.path)
+	return list
 }
 
-func (f *Flow) folders() []folder {
-	return []folder{{"in", f.Transport, f.In}, {"out", f.OutTransport, f.Out}, {"done", f.Transport, f.Done},
-		{"rejected", f.Transport, f.Rejected}, {"decisions", f.Transport, f.Decisions}}
+// place is the folder itself, whatever its names: local transports are one, and links are followed as far as the path
+// exists.
+func (b *builder) place(transport, path string) string {
+	if t := b.transport[transport]; t == nil || t.Type != "local" {
+		return transport + ":" + path
+	}
+	return "local:" + followed(path)
 }
 
 // followed resolves the links of the part of path that exists.
@@ -260,21 +265,21 @@ func (b *builder) overlaps(flows map[string]*Flow, section *object) {
 		if f.In == "" {
 			continue
 		}
-		in := folder{"in", f.Transport, f.In}.place()
+		in := b.place(f.Transport, f.In)
 		for j, other := range names {
-			g := flows[other]
 			if i == j {
 				continue
 			}
-			for _, p := range g.folders()[1:] {
-				if p.path != "" && p.place() == in {
-					key := "flows." + other + "." + p.key
-					b.fail(section.placeIn(other, p.key), key, "NV-4006",
+			g := flows[other]
+			for _, p := range b.foldersOf(g) {
+				switch {
+				case p.place != in:
+				case p.key != "in":
+					b.fail(section.placeIn(other, p.key), "flows."+other+"."+p.key, "NV-4006",
 						message.New("NV-4006.fed_back", "key", p.key, "flow", other, "other", name, "path", f.In))
+				case j > i:
+					b.overlap(f, g, section)
 				}
-			}
-			if j > i && g.In != "" && (folder{"in", g.Transport, g.In}).place() == in {
-				b.overlap(f, g, section)
 			}
 		}
 	}

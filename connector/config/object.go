@@ -20,6 +20,7 @@ type builder struct {
 	secrets     Secrets
 	credentials string // $CREDENTIALS_DIRECTORY
 	shown       []shown
+	transport   map[string]*Transport
 }
 
 // shown is one setting as `config show` prints it.

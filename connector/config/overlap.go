@@ -192,5 +192,9 @@ func common(p, q string, caseP, caseQ bool) (string, bool) {
 		}
 		return "", false
 	}
-	return name(0, 0)
+	found, ok := name(0, 0)
+	if ok && (found == "" || found[0] == '.') && a[0].star && b[0].star {
+		found = "x" + found // a name that people drop: hidden files are never taken
+	}
+	return found, ok
 }
