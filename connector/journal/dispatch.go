@@ -177,7 +177,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if !ok {
 			return fmt.Errorf("%w: instruction %d", ErrMissing, a.ID)
 		}
-		if payment.Move(k.state, a.State) != payment.Moved || k.state != payment.Sending && k.state != payment.Uncertain {
+		if payment.Move(k.state, a.State) != payment.Moved || k.state != payment.Sending && k.state != payment.Uncertain && k.state != payment.Pending {
 			continue
 		}
 		answered := tx.Now
@@ -315,4 +315,17 @@ func (j *Journal) Doubtful(ctx context.Context, account string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// PollAll schedules a poll of every request of an account that the PSP may still change: its feed is gone.
+func (tx *Tx) PollAll(account string, at int64) error {
+	_, err := tx.exec(`INSERT INTO due SELECT 'poll', id, account, ?, 0 FROM instruction WHERE account = ? AND payment_id <> '' AND state IN ('open', 'authorised', 'partially_paid', 'pending')
+ ON CONFLICT DO NOTHING`, at, account)
+	return err
+}
+
+// PollNow makes every poll of an account due at once.
+func (tx *Tx) PollNow(account string) error {
+	_, err := tx.exec("UPDATE due SET at = ? WHERE kind = 'poll' AND account = ? AND at > ?", tx.Now, account, tx.Now)
+	return err
 }

@@ -113,12 +113,6 @@ func (j *Journal) LastEvent(ctx context.Context) (id int64, err error) {
 	return id, err
 }
 
-// News is what a PSP says of a payment request, by its feed or by a read.
-type News struct {
-	payment.Change // EventID, Word and Amount empty when it came by a read
-	PaymentID      string
-}
-
 // Apply holds news against what is known of the request and writes what follows. known is false when nobody here has
 // that payment (yet); the effect tells a conflict, which deserves an alarm.
 func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect payment.Effect, err error) {
@@ -157,6 +151,17 @@ func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect paymen
 func (tx *Tx) KeepStray(account string, n payment.Change, body []byte) error {
 	_, err := tx.exec("INSERT INTO stray VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", account, n.Now.PaymentID, n.EventID, body, tx.Now)
 	return err
+}
+
+// StraysOf lists kept news of one payment, oldest first.
+func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
+	err = tx.each("SELECT payment_id, psp_event, body FROM stray WHERE account = ? AND payment_id = ? ORDER BY received_at, psp_event", []any{account, paymentID}, func(r *sql.Rows) error {
+		var s Stray
+		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
+		list = append(list, s)
+		return err
+	})
+	return list, err
 }
 
 // Strays lists kept news whose payment is known by now.

@@ -223,3 +223,9 @@ func (tx *Tx) SetCursor(account, cursor string) error {
 	_, err := tx.exec("INSERT INTO gateway (account, cursor) VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET cursor = excluded.cursor", account, cursor)
 	return err
 }
+
+// Supersede ends the held, incomplete files that came under a name before the whole file did.
+func (tx *Tx) Supersede(f *File) error {
+	_, err := tx.exec("UPDATE file SET state = 'superseded' WHERE flow = ? AND name = ? AND id < ? AND state = 'held' AND code = 'NV-1005' AND judged = 0", f.Flow, []byte(f.Name), f.ID)
+	return err
+}

@@ -56,7 +56,6 @@ type Journal struct {
 	done   chan struct{}
 	failed func(error) // told once when the writer cannot go on
 	fault  func(op string) error
-	stray  bool // some news waits for its instruction; touched by the writer alone
 }
 
 // Options of Open.
@@ -114,11 +113,6 @@ func Open(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 		if err := tx.one("UPDATE lease SET owner = ?, epoch = epoch + 1 WHERE name = 'writer' RETURNING epoch", owner).Scan(&j.fence.Epoch); err != nil {
 			return err
 		}
-		var n int
-		if err := tx.one("SELECT count(*) FROM (SELECT 1 FROM stray LIMIT 1) s").Scan(&n); err != nil {
-			return err
-		}
-		j.stray = n > 0
 		return nil
 	})
 	if err != nil {

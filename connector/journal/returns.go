@@ -85,15 +85,29 @@ func (d *Delivery) scan(row interface{ Scan(...any) error }) error {
 	return err
 }
 
-// AddDelivery puts a return into the outbox.
-func (tx *Tx) AddDelivery(d Delivery) (int64, error) {
+// AddDelivery puts a return into the outbox. number gives the i-th name for its name (X.csv, X.2.csv…): no two returns
+// of a folder ever share one, so that a file that stands under a name with the same bytes is this return.
+func (tx *Tx) AddDelivery(d Delivery, number func(name string, i int) string) (int64, error) {
 	id, err := tx.next("delivery", 1)
 	if err != nil {
+		return 0, err
+	}
+	if d.Name, err = tx.freeName(d.Folder, d.Name, number, 1); err != nil {
 		return 0, err
 	}
 	_, err = tx.exec("INSERT INTO delivery (id, flow, file_id, kind, seq, folder, name, length, sha256, state, fixed_at) VALUES (?,?,?,?,?,?,?,?,?,'fixed',?)",
 		id, d.Flow, d.FileID, d.Kind, d.Seq, []byte(d.Folder), []byte(d.Name), d.Length, d.SHA256, tx.Now)
 	return id, err
+}
+
+func (tx *Tx) freeName(folder, name string, number func(string, int) string, from int) (string, error) {
+	for i := from; ; i++ {
+		candidate := number(name, i)
+		var n int64
+		if err := tx.one("SELECT count(*) FROM delivery WHERE name = ? AND folder = ?", []byte(candidate), []byte(folder)).Scan(&n); err != nil || n == 0 {
+			return candidate, err
+		}
+	}
 }
 
 // Published notes that a return stands in its folder under its name.
@@ -102,9 +116,15 @@ func (tx *Tx) Published(id int64) error {
 	return err
 }
 
-// Rename gives a return its next name before it is published: the one it had is taken by another file.
-func (tx *Tx) Rename(id int64, name string) error {
-	_, err := tx.exec("UPDATE delivery SET name = ? WHERE id = ? AND state = 'fixed'", []byte(name), id)
+// Rename gives a return the next free name before it is published: the one it had is taken by a file not ours. base is
+// the name it was added with.
+func (tx *Tx) Rename(d *Delivery, base string, number func(name string, i int) string, from int) error {
+	name, err := tx.freeName(d.Folder, base, number, from)
+	if err != nil {
+		return err
+	}
+	d.Name = name
+	_, err = tx.exec("UPDATE delivery SET name = ? WHERE id = ? AND state = 'fixed'", []byte(name), d.ID)
 	return err
 }
 
@@ -165,7 +185,7 @@ func (j *Journal) FilesAwaiting(ctx context.Context, flow string) ([]File, error
 
 // Finish moves accepted files to done that have nothing left to answer or to publish.
 func (tx *Tx) Finish(flow string) error {
-	_, err := tx.exec(`UPDATE file SET state = 'done' WHERE flow = ? AND state = 'accepted' AND result_fixed = 1 AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')
+	_, err := tx.exec(`UPDATE file SET state = 'done' WHERE flow = ? AND state = 'accepted' AND result_fixed = 1 AND place <> claim AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')
  AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = file.id AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending'))
  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.file_id = file.id AND d.state = 'fixed')`, flow)
 	return err

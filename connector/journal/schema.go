@@ -113,6 +113,7 @@ CREATE TABLE delivery (
   fixed_at BIGINT NOT NULL, published_at BIGINT NOT NULL DEFAULT 0, attempts BIGINT NOT NULL DEFAULT 0);
 CREATE INDEX delivery_open ON delivery (flow, id) WHERE state = 'fixed';
 CREATE INDEX delivery_file ON delivery (file_id);
+CREATE INDEX delivery_name ON delivery (name);
 -- Marks of the readers of events beside the status files: a mapping's own returns, later mail and receipts.
 CREATE TABLE mark (reader TEXT PRIMARY KEY, event_id BIGINT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE stem (flow TEXT NOT NULL, stem TEXT NOT NULL, used BIGINT NOT NULL, PRIMARY KEY (flow, stem));

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/navette-connect/navette/connector"
+	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/journal/sqlite"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return command("run", a.say("ui.run"), cobra.NoArgs, func(c *cobra.Command, _ []string) error {
+		reload := make(chan os.Signal, 1)
+		signal.Notify(reload, syscall.SIGHUP)
+		defer signal.Stop(reload)
+		return a.daemon(c.Context(), reload)
+	})
+}
+
+// daemon runs until ctx ends. A reload checks the whole new configuration and swaps it in one step; on any error the old
+// one stays.
+func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
+	cfg, err := a.load(config.SecretsRequired)
+	if err != nil {
+		return err
+	}
+	log := a.logger(cfg.Process)
+	for _, w := range cfg.Warnings {
+		log.Warn().Str("event", "config.warning").Str("code", w.Code).Msg(w.In(a.lang()))
+	}
+	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	meter := connector.NewMeter(reg)
+	s, err := a.build(cfg, j, log, meter, placeOf(cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	web := &listener{journal: j, gather: reg, log: log}
+	web.serve(s.connector)
+	stopWeb, err := web.start(cfg.Process.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopWeb()) }()
+	log.Info().Str("event", "started").Str("version", version).Int("flows", len(cfg.Flows)).Str("listen", web.address).Msg("navette is running")
+	notify(log, daemon.SdNotifyReady)
+	go watchdog(ctx, log, j)
+	for {
+		ended := make(chan error, 1)
+		running, stop := context.WithCancel(ctx)
+		go func() { ended <- s.connector.Run(running) }()
+		next, err := a.await(ctx, log, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, placeOf(cfg)) })
+		if next == nil {
+			notify(log, daemon.SdNotifyStopping)
+			stop()
+			if err == nil {
+				err = <-ended
+			}
+			log.Info().Str("event", "stopped").Msg("navette has stopped")
+			return err
+		}
+		stop() // what is in flight is awaited, then the new configuration takes over
+		if err := <-ended; err != nil {
+			return errors.Join(err, next.Close())
+		}
+		if err := s.Close(); err != nil {
+			log.Warn().Str("event", "close").Err(err).Msg("something of the old configuration did not close")
+		}
+		s = next
+		web.serve(s.connector)
+		log.Info().Str("event", "config.reloaded").Int("flows", len(s.cfg.Flows)).Msg("the new configuration is in force")
+		notify(log, daemon.SdNotifyReady)
+	}
+}
+
+// await returns the next service after a good reload, or nil when it is time to stop (with the error that ended it).
+func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Signal, ended <-chan error, build func(*config.Config) (*service, error)) (*service, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case err := <-ended:
+			if err == nil && ctx.Err() == nil {
+				err = errors.New("the loops ended by themselves")
+			}
+			return nil, err
+		case <-reload:
+			notify(log, daemon.SdNotifyReloading)
+			cfg, err := a.load(config.SecretsRequired)
+			var next *service
+			if err == nil {
+				next, err = build(cfg)
+			}
+			if err == nil {
+				return next, nil
+			}
+			log.Error().Str("event", "config.refused").Err(errors.New(a.explainError(err))).Msg("the new configuration is not used; the old one stays")
+			notify(log, daemon.SdNotifyReady)
+		}
+	}
+}
+
+func placeOf(cfg *config.Config) gatewayPlace {
+	return gatewayPlace{stateDir: cfg.Process.StateDir}
+}
+
+// notify tells systemd, if it listens.
+func notify(log zerolog.Logger, state string) {
+	if state == daemon.SdNotifyReloading {
+		state = fmt.Sprintf("%s\nMONOTONIC_USEC=%d", state, time.Now().UnixMicro())
+	}
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Debug().Err(err).Msg("systemd was not told")
+	}
+}
+
+// watchdog feeds systemd's watchdog, each time only after the journal has proved that it can be written.
+func watchdog(ctx context.Context, log zerolog.Logger, j *journal.Journal) {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		return
+	}
+	tick := time.NewTicker(every / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := j.Ready(ctx); err == nil {
+				notify(log, daemon.SdNotifyWatchdog)
+			}
+		}
+	}
+}
+
+func (a *app) onceCommand() *cobra.Command {
+	return command("once", a.say("ui.once"), cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+		ctx := c.Context()
+		cfg, err := a.load(config.SecretsRequired)
+		if err != nil {
+			return err
+		}
+		log := a.logger(cfg.Process)
+		j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, j.Close()) }()
+		s, err := a.build(cfg, j, log, nil, placeOf(cfg))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		err = s.connector.Once(ctx, oncePatience)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil // told to stop: what is left goes on at the next run
+		}
+		return err
+	})
+}
+
+// oncePatience is how long `once` waits for a doubt to be looked up, or for a gateway that asks to be left alone.
+const oncePatience = 10 * time.Second
+
+func (a *app) versionCommand() *cobra.Command {
+	return command("version", a.say("ui.version.short"), cobra.NoArgs, func(*cobra.Command, []string) error {
+		a.printf("%s\n", a.say("ui.version", "version", version))
+		return nil
+	})
+}

@@ -1,0 +1,103 @@
+package connector
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Trouble is an error that people should hear of: a code of the catalogue, what it is about, and the cause.
+type Trouble struct {
+	Code string
+	Text message.Text
+	Err  error // may be nil
+}
+
+func (t *Trouble) Error() string {
+	s := t.Code + ": " + t.Text.In("en")
+	if t.Err != nil {
+		s += ": " + t.Err.Error()
+	}
+	return s
+}
+
+func (t *Trouble) Unwrap() error { return t.Err }
+
+// alarm makes a Trouble about one thing: a folder, a gateway.
+func alarm(code, what, value string, err error) error {
+	variant := map[string]string{"NV-3001": "missing", "NV-3002": "device", "NV-3007": "folder"}[code]
+	return &Trouble{Code: code, Text: message.New(code+"."+variant, what, value), Err: err}
+}
+
+// trouble is why a gateway did not take an instruction now.
+func trouble(out payment.Outcome, err error) error {
+	if err != nil {
+		return err
+	}
+	return &Trouble{Code: or(out.Code, "NV-2105"), Text: message.Literal(out.Message, out.Message)}
+}
+
+// codeOf finds the code of an error, whoever made it.
+func codeOf(err error, otherwise string) string {
+	var t *Trouble
+	if errors.As(err, &t) {
+		return t.Code
+	}
+	var coded interface{ NVCode() string }
+	if errors.As(err, &coded) {
+		return or(coded.NVCode(), otherwise)
+	}
+	return otherwise
+}
+
+// once logs a trouble when it begins, changes and ends, and not at every try. It may be used by several goroutines.
+type once struct {
+	mu  sync.Mutex
+	now map[string]error
+}
+
+func newOnce() *once { return &once{now: map[string]error{}} }
+
+func (o *once) report(log zerolog.Logger, key string, err error) {
+	o.mu.Lock()
+	was := o.now[key]
+	o.now[key] = err
+	o.mu.Unlock()
+	if was == nil || was.Error() != err.Error() {
+		log.Error().Str("event", "trouble").Str("code", codeOf(err, "")).Str("what", key).Err(err).Msg("trouble: tried again until it ends")
+	}
+}
+
+func (o *once) clear(log zerolog.Logger, key string) {
+	o.mu.Lock()
+	was := o.now[key]
+	delete(o.now, key)
+	o.mu.Unlock()
+	if was != nil {
+		log.Info().Str("event", "trouble.over").Str("what", key).Msg("the trouble is over")
+	}
+}
+
+// list gives the troubles of now.
+func (o *once) list() map[string]error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	list := make(map[string]error, len(o.now))
+	for k, v := range o.now {
+		list[k] = v
+	}
+	return list
+}
+
+func digestOf(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return hex.EncodeToString(h.Sum(nil)), err
+}

@@ -1,0 +1,101 @@
+// Package connector is the path of a row, from the drop folder to the return file. Read it in this order:
+//
+//	intake.go    a file: listed, settled, claimed, spooled, archived
+//	judge.go     its rows: mapped, staged, held against what is known, accepted in one transaction
+//	dispatch.go  its instructions: durable as `sending`, then submitted; doubt is looked up before anything is sent again
+//	follow.go    what the PSP says later: feed of events, polls, webhooks
+//	report.go    what goes back: ack, rejects, result, status
+//	run.go       starts, wakes and stops the loops
+//
+// The journal is the truth; each step is idempotent, so that recovery is to run the step again.
+package connector
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/mappings"
+	"github.com/navette-connect/navette/transports"
+)
+
+// Gateway submits instructions to a payment service provider. Implementations are safe for several goroutines and send
+// each instruction at most once a call.
+type Gateway interface {
+	// Submit sends the instruction once. A nil error means that the PSP answered, well or badly (Outcome.Verdict).
+	// payment.ErrNotSent: it certainly did not leave. payment.ErrStopped: nothing can be sent until a person mends
+	// the gateway. Any other error: it may have acted, Lookup comes before any resend.
+	Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error)
+	// Lookup asks by the idempotency key. payment.ErrUnknown: it never arrived; payment.ErrUnsupported: a person
+	// decides; other errors: ask again later.
+	Lookup(ctx context.Context, in *payment.Instruction) (payment.Outcome, error)
+}
+
+// Reader is the ability to show one payment request as it stands now.
+type Reader interface {
+	Read(ctx context.Context, in *payment.Instruction) (payment.Snapshot, error)
+}
+
+// Feed is the ability to list what happened behind a cursor ("" = the beginning); payment.ErrUnsupported where the PSP
+// has no feed.
+type Feed interface {
+	Changes(ctx context.Context, cursor string, limit int) (changes []payment.Change, next string, err error)
+}
+
+// Hooker is the ability to check a notification's signature: the ids of the notice and of the payment it names.
+type Hooker interface {
+	Hook(header http.Header, body []byte, now time.Time) (noticeID, paymentID string, err error)
+}
+
+// Supporter is the ability to say beforehand what the PSP cannot do.
+type Supporter interface {
+	Supports(kind payment.Kind, op payment.Operation) bool
+}
+
+// Pinger is the ability to check credentials and address without effect.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Flow is one exchange, ready to run.
+type Flow struct {
+	config.Flow
+	Inbox   transports.Box // of In, Done and Rejected
+	Outbox  transports.Box // of Out
+	Mapping *mappings.Mapping
+	Account string
+	Mode    string // test or production
+	Can     func(kind payment.Kind, op payment.Operation) bool
+}
+
+// Account is one gateway, ready to run.
+type Account struct {
+	Config
+	Gateway Gateway
+}
+
+// Config is the configuration of a gateway.
+type Config = config.Gateway
+
+// Setup is everything the loops need.
+type Setup struct {
+	Journal  *journal.Journal
+	Spool    *Spool
+	Log      zerolog.Logger
+	Now      func() time.Time // wall clock; time.Now when nil
+	Location *time.Location   // of the times in returns
+	Flows    []*Flow
+	Accounts []*Account
+	Fault    func(point string) error // tests: asked at named points, an error stops the step there
+	Version  string
+	Lang     string // of what navette itself says of instructions: fr or en
+	Meter    *Meter // nil: nothing is counted
+}
+
+// Closer ends what a gateway keeps open.
+type Closer interface{ Close() }

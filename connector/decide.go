@@ -1,0 +1,296 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// decideLoop applies people's commands as they are written, until ctx ends.
+func (e *engine) decideLoop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		e.decide(ctx)
+		e.sleep(ctx, "decide", 500*time.Millisecond)
+	}
+	return nil
+}
+
+// decide applies what people have decided; each command and its effect are one commit. Rights are checked here, where a
+// command is applied, and not where it is typed.
+func (e *engine) decide(ctx context.Context) {
+	list, err := e.j.NewCommands(ctx)
+	if err != nil {
+		e.alarms.report(e.log, "decide", err)
+		return
+	}
+	for _, c := range list {
+		var result string
+		apply := func(tx *journal.Tx) (err error) {
+			result, err = e.apply(tx, c)
+			if err == nil {
+				err = tx.Applied(c.ID, "done", result)
+			}
+			return err
+		}
+		if err := e.j.Do(ctx, apply); err != nil {
+			if fatal(err) || ctx.Err() != nil {
+				return
+			}
+			result = err.Error()
+			if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.Applied(c.ID, "failed", result) }); err != nil {
+				e.alarms.report(e.log, "decide", err)
+				return
+			}
+		}
+		e.alarms.clear(e.log, "decide")
+		e.log.Info().Str("event", "decision").Str("verb", c.Verb).Str("subject", c.Subject).Str("argument", c.Argument).Str("author", c.ActorName).Str("uid", c.ActorID).Str("result", result).Msg("a person's decision")
+		e.stir()
+		for _, n := range e.intakes {
+			e.wakeOne("intake:" + n.flow.Name)
+		}
+	}
+}
+
+func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
+	if c.ActorID == "" {
+		return "", errors.New("nobody signed this command")
+	}
+	switch c.Verb {
+	case "pause", "resume":
+		return e.applyPause(tx, c)
+	}
+	kind, id, err := ParseID(c.Subject)
+	if err != nil {
+		return "", err
+	}
+	if kind == 'f' {
+		f, err := tx.File(id)
+		if err != nil {
+			return "", fmt.Errorf("file %s: %w", c.Subject, err)
+		}
+		switch c.Verb {
+		case "release":
+			return e.releaseFile(tx, c, f)
+		case "refuse":
+			return e.refuseFile(tx, c, f)
+		}
+		return "", fmt.Errorf("%s takes a row, not a file", c.Verb)
+	}
+	items, err := e.itemsOf(tx, kind, id)
+	if err != nil {
+		return "", fmt.Errorf("row %s: %w", c.Subject, err)
+	}
+	for i := range items {
+		if err := e.applyItem(tx, c, &items[i]); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%s: %d", c.Verb, len(items)), nil
+}
+
+func (e *engine) itemsOf(tx *journal.Tx, kind byte, id int64) ([]journal.Item, error) {
+	if kind == 'i' {
+		it, err := tx.Item(id)
+		return []journal.Item{it}, err
+	}
+	items, err := tx.OfRow(id)
+	if err == nil && len(items) == 0 {
+		err = fmt.Errorf("%w: the row became nothing to send", journal.ErrMissing)
+	}
+	return items, err
+}
+
+func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) error {
+	say := func(key string) string {
+		return message.New(key, "author", c.ActorName, "reason", c.Reason).In(e.localeOf(it.Source.Flow))
+	}
+	switch c.Verb + " " + c.Argument {
+	case "release ":
+		if it.State != payment.Held {
+			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+		}
+		if it.Code == "NV-2102" {
+			return errors.New("the PSP has other values under its key: use resolve --as done or --as not-done")
+		}
+		if err := tx.Decide(it, payment.Accepted, "", say("NV-2003.released")); err != nil {
+			return err
+		}
+		return tx.AcceptRow(it.RowID)
+	case "refuse ":
+		if it.State != payment.Held {
+			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+		}
+		return tx.Decide(it, payment.Refused, "NV-2003", say("NV-2003.refused"))
+	case "resolve done":
+		if it.State != payment.Uncertain && it.Code != "NV-2102" {
+			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+		}
+		to := payment.Open
+		if it.Kind == payment.Operate {
+			to = payment.Done
+		}
+		if it.State == payment.Held { // held by a look-up: back to doubt, then decided
+			it.State = payment.Uncertain
+			if err := tx.Doubt(it.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Decide(it, to, "", say("NV-2003.done"))
+	case "resolve not-done":
+		if it.State != payment.Uncertain && it.Code != "NV-2102" {
+			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+		}
+		return tx.Decide(it, payment.Accepted, "", say("NV-2003.not_done"))
+	case "retry ":
+		switch it.State {
+		case payment.Refused:
+			_, err := tx.Again(it)
+			return err
+		case payment.Uncertain:
+			return tx.SetDue("look", it.ID, it.Account, tx.Now, 0)
+		case payment.Accepted:
+			return nil // it goes out by itself
+		}
+		return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+	}
+	return fmt.Errorf("unknown command %q", c.Verb+" "+c.Argument)
+}
+
+func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
+	n := e.intakeOf(f.Flow)
+	switch {
+	case n == nil:
+		return "", fmt.Errorf("flow %s is not configured", f.Flow)
+	case f.State == journal.FileHeld && f.Code == "NV-1005":
+		return "", errors.New("the file is incomplete: drop the whole file under the same name")
+	case f.State == journal.FileHeld && !f.Judged: // too large to be read
+		return "the file is read now", tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileClaimed, "released", f.Released+" "+f.Code, "code", "", "message", "")
+	case f.State == journal.FileHeld:
+		approved := ""
+		if f.Code == "NV-1505" {
+			approved = n.approval()
+		}
+		return "the file goes on", tx.ReleaseFile(&f, approved, n.flow.Delay, n.flow.Patience)
+	}
+	released := 0
+	err := eachOfFile(tx, f.ID, payment.Held, func(it *journal.Item) error {
+		if it.Code == "NV-2102" {
+			return nil // only `resolve` decides about these
+		}
+		released++
+		return e.applyItem(tx, c, it)
+	})
+	if err != nil {
+		return "", err
+	}
+	if released == 0 {
+		return "", fmt.Errorf("%w: nothing of it is held (%s)", journal.ErrState, f.State)
+	}
+	return fmt.Sprintf("%d rows go on", released), nil
+}
+
+func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
+	if f.State == journal.FileHeld && !f.Judged {
+		text := f.Message + " | " + message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
+		return "the file is answered as refused", tx.SetFile(f.ID, []string{journal.FileHeld}, "deadline", 1, "message", text)
+	}
+	states := []payment.State{payment.Held}
+	if f.State == journal.FileHeld {
+		states = append(states, payment.Accepted) // nothing of a held file has left
+	} else if f.State != journal.FileAccepted {
+		return "", fmt.Errorf("%w: it is %s", journal.ErrState, f.State)
+	}
+	closed := 0
+	text := message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
+	for _, s := range states {
+		err := eachOfFile(tx, f.ID, s, func(it *journal.Item) error {
+			closed++
+			return tx.Decide(it, payment.Refused, "NV-2003", text)
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	if f.State == journal.FileHeld {
+		return fmt.Sprintf("%d rows are closed", closed), tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileAccepted, "code", "", "message", "")
+	}
+	return fmt.Sprintf("%d rows are closed", closed), nil
+}
+
+// eachOfFile passes the instructions of a file in a state, page by page.
+func eachOfFile(tx *journal.Tx, file int64, state payment.State, to func(*journal.Item) error) error {
+	for after := int64(0); ; {
+		items, err := tx.OfFile(file, after, state, page)
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		for i := range items {
+			if err := to(&items[i]); err != nil {
+				return err
+			}
+		}
+		after = items[len(items)-1].ID
+	}
+}
+
+func (e *engine) applyPause(tx *journal.Tx, c journal.Command) (string, error) {
+	paused := ""
+	if c.Verb == "pause" {
+		paused = or(c.Argument, "all")
+	}
+	found := 0
+	for _, n := range e.intakes {
+		if c.Subject == n.flow.Name || c.Subject == "--all" {
+			found++
+			if err := tx.SetFlow(n.flow.Name, "paused", paused); err != nil {
+				return "", err
+			}
+		}
+	}
+	for _, d := range e.dispatches {
+		if c.Verb == "resume" && (c.Subject == d.account.Name || c.Subject == "--all") {
+			found++
+			if err := tx.StopGateway(d.account.Account, ""); err != nil {
+				return "", err
+			}
+			d.gate.open()
+		}
+	}
+	if found == 0 {
+		return "", fmt.Errorf("no flow or gateway %q", c.Subject)
+	}
+	return fmt.Sprintf("%s: %d", c.Verb, found), nil
+}
+
+func (e *engine) intakeOf(flow string) *intake {
+	for _, n := range e.intakes {
+		if n.flow.Name == flow {
+			return n
+		}
+	}
+	return nil
+}
+
+func (e *engine) localeOf(flow string) string {
+	if n := e.intakeOf(flow); n != nil {
+		return n.flow.Mapping.Locale
+	}
+	return "fr"
+}
+
+// ParseID reads the ids that commands print: r12 a row, f3 a file, i7 an instruction.
+func ParseID(s string) (kind byte, id int64, err error) {
+	if len(s) > 1 && strings.ContainsRune("rfid", rune(s[0])) {
+		if id, err = strconv.ParseInt(s[1:], 10, 64); err == nil && id > 0 {
+			return s[0], id, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("%q is no id: rows are r12, files f3 (see `navette rows` and `navette files`)", s)
+}

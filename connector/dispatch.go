@@ -1,0 +1,601 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// dispatch sends what one account has to send. The order that keeps money safe:
+//
+//	feed    takes sendable instructions and makes them durable as `sending`, a group in one commit
+//	work    checks the fence, submits, judges the answer: done, refused, retry, unknown
+//	record  commits answers in groups; an answer is kept in memory until it is durable
+//	doubt   looks up what is unknown, `settle` after the doubt began, before anything is sent again
+type dispatch struct {
+	*engine
+	account *Account
+	log     zerolog.Logger
+	gate    gate
+	limit   *rate.Limiter
+	alarms  *once
+	lang    string
+
+	halted  atomic.Bool       // the journal says that the gateway is stopped
+	queue   chan journal.Item // durable as sending, not yet taken by a worker
+	answers chan journal.Answer
+
+	mu      sync.Mutex
+	flying  int // durable as sending, in the queue or with a worker
+	pending int // answers not yet durable
+}
+
+// groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
+func (d *dispatch) groupSize() int { return min(max(8*d.account.Concurrency, 32), 512) }
+
+// run works until ctx ends, then gives back what certainly did not leave and records what is known.
+func (d *dispatch) run(ctx context.Context) error {
+	var workers, recorder sync.WaitGroup
+	recorder.Go(func() { d.record(context.WithoutCancel(ctx)) })
+	for range d.account.Concurrency {
+		workers.Go(func() { d.work(ctx) })
+	}
+	err := d.loop(ctx)
+	workers.Wait()
+	var left []int64
+drain:
+	for {
+		select {
+		case it := <-d.queue:
+			left = append(left, it.ID)
+		default:
+			break drain
+		}
+	}
+	close(d.answers)
+	recorder.Wait()
+	if len(left) > 0 {
+		err = errors.Join(err, d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.Unsend(left, 0) }))
+	}
+	return err
+}
+
+// begin turns what a dead process left in flight into doubt: it may have been sent until this moment.
+func (d *dispatch) begin(ctx context.Context) error {
+	var n int
+	err := d.j.Do(ctx, func(tx *journal.Tx) (err error) {
+		at := d.lookAt(tx.Now, tx.Now)
+		n, err = tx.Interrupted(d.account.Account, at, "NV-2101", message.New("NV-2101.crash").In(d.lang))
+		if err == nil {
+			err = tx.StopGateway(d.account.Account, "") // a restart is a reason to try again
+		}
+		return err
+	})
+	if n > 0 {
+		d.log.Warn().Str("event", "dispatch.interrupted").Int("instructions", n).Msg("stopped while sending: each is looked up before it is sent again")
+	}
+	return err
+}
+
+// lookAt is when a look-up of something sent at `sent` and in doubt since `since` is believed (microseconds).
+func (d *dispatch) lookAt(sent, since int64) int64 {
+	if d.account.Idempotent && since-sent < d.account.Window.Microseconds() {
+		return since + min(d.account.Settle, time.Second).Microseconds() // the same key again is harmless
+	}
+	return since + d.account.Settle.Microseconds()
+}
+
+// loop feeds and settles doubt until ctx ends.
+func (d *dispatch) loop(ctx context.Context) error {
+	cursor := map[int64]int64{}
+	for ctx.Err() == nil {
+		stopped, err := d.stopped(ctx)
+		next := 30 * time.Second
+		if err == nil && !stopped {
+			var fed int
+			if fed, err = d.feed(ctx, cursor); err == nil {
+				var soon time.Duration
+				if soon, err = d.doubts(ctx); soon > 0 {
+					next = min(next, soon)
+				}
+			}
+			if fed > 0 {
+				continue
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			d.alarms.report(d.log, "dispatch:"+d.account.Name, err)
+			next = time.Second
+		} else {
+			d.alarms.clear(d.log, "dispatch:"+d.account.Name)
+		}
+		d.sleep(ctx, "dispatch:"+d.account.Account, next)
+	}
+	return nil
+}
+
+func (d *dispatch) stopped(ctx context.Context) (bool, error) {
+	g, err := d.j.Gateway(ctx, d.account.Account)
+	if err == nil {
+		d.halted.Store(g.Stopped != "")
+	}
+	return g.Stopped != "", err
+}
+
+// feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one
+// does not keep a small one waiting.
+func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error) {
+	room := d.groupSize() - d.inFlight()
+	if room < d.groupSize()/2 && room < d.account.Concurrency {
+		if d.inFlight() > 0 {
+			return d.awaitRoom(ctx), nil
+		}
+		return 0, nil
+	}
+	if d.gate.closed(d.now()) {
+		return 0, nil // nothing leaves: nothing more is put in doubt
+	}
+	now := d.now().UnixMicro()
+	files, err := d.j.SendableFiles(ctx, d.account.Account, now)
+	if err != nil || len(files) == 0 {
+		clear(cursor)
+		return 0, err
+	}
+	share := max(room/len(files), 1)
+	var items []journal.Item
+	for _, id := range files {
+		if len(items) >= room {
+			break
+		}
+		list, err := d.j.Sendable(ctx, id, cursor[id], now, min(share, room-len(items)))
+		if err != nil {
+			return 0, err
+		}
+		if len(list) == 0 {
+			delete(cursor, id) // from the beginning next time: rows may have become free
+			continue
+		}
+		cursor[id] = list[len(list)-1].ID
+		items = append(items, list...)
+	}
+	return d.enqueue(ctx, items, nil)
+}
+
+// enqueue marks instructions as sending, durably, and only then hands them to the workers.
+// also, where not nil, is part of the same commit.
+func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(*journal.Tx) error) (int, error) {
+	if len(items) == 0 {
+		return 0, nil
+	}
+	list := make([]int64, len(items))
+	for i := range items {
+		list[i] = items[i].ID
+	}
+	if err := d.fault("sending"); err != nil {
+		return 0, err
+	}
+	var marked []int64
+	if err := d.j.Do(ctx, func(tx *journal.Tx) (err error) {
+		if marked, err = tx.MarkSending(list); err == nil && also != nil {
+			err = also(tx)
+		}
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	is := make(map[int64]bool, len(marked))
+	for _, id := range marked {
+		is[id] = true
+	}
+	n := 0
+	for i := range items {
+		if !is[items[i].ID] {
+			continue
+		}
+		d.count(1, 0)
+		items[i].State = payment.Sending
+		d.queue <- items[i] // never blocks: the queue is as long as a group may be
+		n++
+	}
+	return n, nil
+}
+
+// awaitRoom waits until some of what is in flight is answered.
+func (d *dispatch) awaitRoom(ctx context.Context) int {
+	d.sleep(ctx, "dispatch:"+d.account.Account, 50*time.Millisecond)
+	return 1
+}
+
+func (d *dispatch) inFlight() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flying
+}
+
+func (d *dispatch) count(flying, pending int) {
+	d.mu.Lock()
+	d.flying += flying
+	d.pending += pending
+	room := d.flying <= d.groupSize()/2
+	d.mu.Unlock()
+	if room && flying < 0 {
+		d.wakeOne("dispatch:" + d.account.Account)
+	}
+}
+
+// idle tells whether nothing is in flight and every answer is durable.
+func (d *dispatch) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flying == 0 && d.pending == 0
+}
+
+// work submits what is queued, one at a time.
+func (d *dispatch) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case it := <-d.queue:
+			a, sent := d.submit(ctx, &it)
+			if !sent { // certainly not: back to where it can be sent
+				err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.Unsend([]int64{it.ID}, 0) })
+				if err != nil {
+					d.alarms.report(d.log, "unsend", err) // it is looked up at the next start
+				}
+				d.count(-1, 0)
+				continue
+			}
+			d.count(0, 1)
+			d.answers <- a
+			d.count(-1, 0)
+		}
+	}
+}
+
+// submit sends one instruction until it has an answer or doubt. sent is false when it certainly had no effect and is to
+// wait: the gateway is stopped, or we are stopping.
+func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answer, sent bool) {
+	lookFirst := false
+	for try := 0; ; try++ {
+		if !d.gate.pass(ctx, d.now) {
+			return a, false
+		}
+		if d.limit.Wait(ctx) != nil || d.halted.Load() {
+			d.gate.release()
+			return a, false
+		}
+		if lookFirst {
+			out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
+			switch {
+			case err == nil:
+				d.gate.open()
+				return d.found(it, out), true
+			case errors.Is(err, payment.ErrUnknown):
+			default: // not sure: doubt
+				d.gate.release()
+				return d.unknown(it, err), true
+			}
+		}
+		if err := d.fault("submit"); err != nil {
+			d.gate.release()
+			return a, false
+		}
+		begun := time.Now()
+		out, err := d.exchange(ctx, &it.Instruction)
+		d.meter.exchange(d.account.Name, "submit", payment.Judge(out, err).String(), time.Since(begun))
+		if err := d.fault("submitted"); err != nil {
+			d.gate.release()
+			return d.unknown(it, err), true
+		}
+		switch payment.Judge(out, err) {
+		case payment.VerdictDone:
+			d.gate.open()
+			return d.answer(it, out), true
+		case payment.VerdictRefused:
+			d.gate.open()
+			return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}, true
+		case payment.VerdictRetry:
+			if errors.Is(err, payment.ErrStopped) {
+				d.gate.release()
+				d.stop(ctx, err)
+				return a, false
+			}
+			d.gate.close(d.now(), out.Wait)
+			d.alarms.report(d.log, "gateway:"+d.account.Name, trouble(out, err))
+			lookFirst = lookFirst || out.LookFirst
+		default:
+			d.gate.open()
+			return d.unknown(it, err), true
+		}
+	}
+}
+
+// exchange submits once. Stopping does not cut it short: an answer in flight is awaited, as long as the time-out allows.
+func (d *dispatch) exchange(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.account.Timeout+time.Second)
+	defer cancel()
+	return d.account.Gateway.Submit(ctx, in)
+}
+
+// answer is what the journal keeps of an instruction the PSP took.
+func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer {
+	a := journal.Answer{ID: it.ID, State: out.State, Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, Link: out.Link}
+	if a.State == "" {
+		a.State = payment.Open
+		if it.Kind == payment.Operate {
+			a.State = payment.Done
+		}
+	}
+	if a.State == payment.Refused {
+		a.Code = or(out.Code, "NV-2001")
+	}
+	if a.State == payment.Pending || a.State.Followed() && !d.feeds() {
+		a.PollAt = d.now().Add(d.account.Poll).UnixMicro()
+	}
+	return a
+}
+
+// found adopts what a look-up found, if it is what was sent; other values are held for a person, with an alarm.
+func (d *dispatch) found(it *journal.Item, out payment.Outcome) journal.Answer {
+	if err := out.Matches(&it.Instruction); err != nil {
+		d.log.Error().Str("event", "lookup.differs").Str("code", "NV-2102").Int64("instruction", it.ID).Err(err).Msg("the PSP has other values under our key: held")
+		return journal.Answer{ID: it.ID, State: payment.Held, Code: "NV-2102", Message: err.Error(), PaymentID: out.PaymentID}
+	}
+	if out.Verdict == payment.VerdictRefused {
+		return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}
+	}
+	return d.answer(it, out)
+}
+
+// unknown is doubt: looked up once a late effect must have shown.
+func (d *dispatch) unknown(it *journal.Item, err error) journal.Answer {
+	now := d.now().UnixMicro()
+	d.log.Warn().Str("event", "answer.lost").Str("code", "NV-2101").Int64("instruction", it.ID).Err(err).Msg("answer lost: looked up before anything is sent again")
+	sent := it.SentAt
+	if sent == 0 {
+		sent = now
+	}
+	return journal.Answer{ID: it.ID, State: payment.Uncertain, Code: "NV-2101", Message: message.New("NV-2101.lost").In(d.lang), LookAt: d.lookAt(sent, now)}
+}
+
+// stop ends sending to this account until somebody mends it; rows wait.
+func (d *dispatch) stop(ctx context.Context, why error) {
+	if d.halted.Swap(true) {
+		return
+	}
+	d.log.Error().Str("event", "gateway.stopped").Str("code", codeOf(why, "NV-2104")).Err(why).Msg("the gateway is stopped: mend it, then reload or `navette resume " + d.account.Name + "`")
+	if err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.StopGateway(d.account.Account, why.Error()) }); err != nil {
+		d.alarms.report(d.log, "stop", err)
+	}
+}
+
+// record commits answers in groups: whatever came while the last group was being committed is the next one.
+func (d *dispatch) record(ctx context.Context) {
+	batch := make([]journal.Answer, 0, 512)
+	for a := range d.answers {
+		batch = append(batch[:0], a)
+	gather:
+		for len(batch) < cap(batch) {
+			select {
+			case more, ok := <-d.answers:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, more)
+			default:
+				break gather
+			}
+		}
+		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+			err := d.fault("record")
+			if err == nil {
+				err = d.j.Do(ctx, func(tx *journal.Tx) error { return tx.RecordAnswers(batch) })
+			}
+			if err == nil {
+				d.alarms.clear(d.log, "record")
+				break
+			}
+			if errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrFenced) || errors.Is(err, errCrash) {
+				break // they are `sending` in the journal: looked up at the next start
+			}
+			d.alarms.report(d.log, "record", err)
+			time.Sleep(wait)
+		}
+		d.meter.answered(d.account.Name, batch)
+		d.count(0, -len(batch))
+		d.stir()
+	}
+}
+
+// doubts settles what is due to be looked up; it tells when the next is due.
+func (d *dispatch) doubts(ctx context.Context) (next time.Duration, err error) {
+	now := d.now().UnixMicro()
+	list, err := d.j.DueBefore(ctx, "look", d.account.Account, now, d.account.Concurrency*4)
+	if err != nil {
+		return 0, err
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, d.account.Concurrency)
+	errs := make([]error, len(list))
+	for i := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = d.settle(ctx, list[i])
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return 0, err
+	}
+	if len(list) > 0 {
+		return time.Millisecond, nil
+	}
+	at, err := d.j.NextDue(ctx, "look", d.account.Account)
+	if err != nil || at == 0 {
+		return 0, err
+	}
+	return max(time.Duration(at-now)*time.Microsecond, time.Millisecond), nil
+}
+
+// settle decides one doubt: found is adopted, twice absent is sent again under the same key, else it stays with a person.
+func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
+	it, err := d.j.Item(ctx, due.Subject)
+	if err != nil {
+		return err
+	}
+	forget := func() error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error { return tx.ClearDue("look", it.ID) })
+	}
+	later := func(n int64, in time.Duration) error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue("look", it.ID, d.account.Account, tx.Now+in.Microseconds(), n)
+		})
+	}
+	if it.State != payment.Uncertain {
+		return forget()
+	}
+	now := d.now().UnixMicro()
+	if d.account.Idempotent && now-it.SentAt < d.account.Window.Microseconds() {
+		return d.resend(ctx, it)
+	}
+	if !d.gate.pass(ctx, d.now) {
+		return nil
+	}
+	defer d.gate.release()
+	if d.limit.Wait(ctx) != nil {
+		return nil
+	}
+	begun := time.Now()
+	out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
+	d.meter.exchange(d.account.Name, "lookup", payment.Judge(out, err).String(), time.Since(begun))
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		d.gate.open()
+		a := d.found(&it, out)
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			if err := tx.RecordAnswers([]journal.Answer{a}); err != nil {
+				return err
+			}
+			return tx.ClearDue("look", it.ID)
+		})
+	case errors.Is(err, payment.ErrUnknown) && due.N == 0: // absent once: a late effect may still show
+		d.gate.open()
+		return later(1, d.account.Settle)
+	case errors.Is(err, payment.ErrUnknown):
+		d.gate.open()
+		return d.resend(ctx, it)
+	case errors.Is(err, payment.ErrUnsupported):
+		d.log.Warn().Str("event", "lookup.unsupported").Str("code", "NV-2101").Int64("instruction", it.ID).Msg("the PSP cannot be asked: a person decides (navette resolve)")
+		return forget()
+	case errors.Is(err, payment.ErrStopped):
+		d.stop(ctx, err)
+		return later(due.N, d.account.Settle)
+	default:
+		d.alarms.report(d.log, "gateway:"+d.account.Name, err)
+		return later(due.N, backoff(int(due.N)+1))
+	}
+}
+
+// resend sends an uncertain instruction again under its own key.
+func (d *dispatch) resend(ctx context.Context, it journal.Item) error {
+	if d.inFlight() >= d.groupSize() {
+		return nil // still due
+	}
+	_, err := d.enqueue(ctx, []journal.Item{it}, func(tx *journal.Tx) error { return tx.ClearDue("look", it.ID) })
+	return err
+}
+
+func (d *dispatch) feeds() bool { return d.feedOf(d.account) }
+
+// gate closes a gateway for a time; when the time is over one exchange goes through first, and opens it for the others.
+type gate struct {
+	mu      sync.Mutex
+	until   time.Time
+	fails   int
+	probing bool
+}
+
+// closed tells whether nothing may leave now.
+func (g *gate) closed(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return now.Before(g.until) || g.probing
+}
+
+// close keeps the gate shut for wait, or for a growing time when the PSP named none.
+func (g *gate) close(now time.Time, wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fails++
+	g.probing = false
+	if wait <= 0 {
+		wait = backoff(g.fails)
+	}
+	if until := now.Add(wait); until.After(g.until) {
+		g.until = until
+	}
+}
+
+// open lets everything through again.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fails, g.probing = 0, false
+}
+
+// release lets the next exchange be the probe, when this one told nothing.
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
+}
+
+// pass waits until this exchange may leave; false when ctx ended first.
+func (g *gate) pass(ctx context.Context, now func() time.Time) bool {
+	for {
+		g.mu.Lock()
+		wait := g.until.Sub(now())
+		switch {
+		case wait <= 0 && g.fails == 0:
+			g.mu.Unlock()
+			return ctx.Err() == nil
+		case wait <= 0 && !g.probing:
+			g.probing = true
+			g.mu.Unlock()
+			return ctx.Err() == nil
+		}
+		g.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(min(max(wait, 5*time.Millisecond), time.Second)):
+		}
+	}
+}
+
+// backoff grows from a second to a minute, with full jitter above a floor.
+func backoff(fails int) time.Duration {
+	most := min(time.Second<<min(fails-1, 6), time.Minute)
+	return most/2 + rand.N(most/2)
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}

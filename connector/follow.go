@@ -1,0 +1,352 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// follow learns what becomes of one account's requests: from the PSP's feed, else by polling each by its age; a webhook
+// only says which one to read at once. Whichever way the news comes, it leads to the same states and is told once.
+type follow struct {
+	*engine
+	account  *Account
+	dispatch *dispatch
+	log      zerolog.Logger
+	alarms   *once
+	feed     atomic.Int32 // feedUnknown, feedYes, feedNo
+}
+
+const (
+	feedUnknown = iota
+	feedYes
+	feedNo
+)
+
+// How long requests that reached a final state are read again, where the PSP has no feed: refunds and charge-backs
+// come late.
+const (
+	finalDaily  = 30 * 24 * time.Hour
+	finalWeekly = 396 * 24 * time.Hour // 13 months
+)
+
+func (w *follow) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := w.pass(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.alarms.report(w.log, "follow:"+w.account.Name, err)
+		} else if err == nil {
+			w.alarms.clear(w.log, "follow:"+w.account.Name)
+		}
+		w.sleep(ctx, "follow:"+w.account.Account, w.account.Poll)
+	}
+	return nil
+}
+
+// pass learns what there is to learn now.
+func (w *follow) pass(ctx context.Context) error {
+	g, err := w.j.Gateway(ctx, w.account.Account)
+	if err != nil || g.Stopped != "" {
+		return err // a stopped gateway is not hammered
+	}
+	return errors.Join(w.strays(ctx), w.notices(ctx), w.changes(ctx, g.Cursor), w.polls(ctx, w.now().UnixMicro()))
+}
+
+// changes reads the feed from the journal's cursor to its end; each page and the cursor behind it are one commit.
+func (w *follow) changes(ctx context.Context, cursor string) error {
+	feed, ok := w.account.Gateway.(Feed)
+	if !ok {
+		w.feed.Store(feedNo)
+		return nil
+	}
+	for ctx.Err() == nil {
+		list, next, err := feed.Changes(ctx, cursor, page)
+		if errors.Is(err, payment.ErrUnsupported) {
+			if w.feed.Swap(feedNo) == feedYes {
+				return w.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollAll(w.account.Account, tx.Now) })
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("feed: %w", err)
+		}
+		w.feed.Store(feedYes)
+		if len(list) == 0 && (next == "" || next == cursor) {
+			return nil
+		}
+		unsure, err := w.unsure(ctx)
+		if err != nil {
+			return err
+		}
+		told := 0
+		if err := w.fault("feed"); err != nil {
+			return err
+		}
+		err = w.j.Do(ctx, func(tx *journal.Tx) error {
+			told = 0
+			for _, c := range list {
+				n, err := w.apply(tx, c, unsure)
+				if err != nil {
+					return err
+				}
+				told += n
+			}
+			return tx.SetCursor(w.account.Account, next)
+		})
+		if err != nil {
+			return err
+		}
+		if told > 0 {
+			w.stir()
+		}
+		if next == "" || next == cursor || len(list) == 0 {
+			return nil
+		}
+		cursor = next
+	}
+	return nil
+}
+
+// unsure tells whether something of ours is on its way whose PSP id is not known yet: news of unknown payments may be its.
+func (w *follow) unsure(ctx context.Context) (bool, error) {
+	if !w.dispatch.idle() {
+		return true, nil
+	}
+	return w.j.Doubtful(ctx, w.account.Account)
+}
+
+// apply takes one piece of news. News of a payment nobody here knows is kept while something is on its way, else it is
+// another system's and ignored.
+func (w *follow) apply(tx *journal.Tx, c payment.Change, unsure bool) (told int, err error) {
+	if c.Now.PaymentID == "" {
+		return 0, nil
+	}
+	strays, err := tx.StraysOf(w.account.Account, c.Now.PaymentID)
+	if err != nil {
+		return 0, err
+	}
+	if len(strays) > 0 { // older news first
+		if _, err := tx.ByPayment(w.account.Account, c.Now.PaymentID); err == nil {
+			for _, s := range strays {
+				if err := w.applyStray(tx, s); err != nil {
+					return 0, err
+				}
+			}
+		}
+	}
+	known, effect, err := tx.Apply(w.account.Account, c)
+	switch {
+	case err != nil:
+		return 0, err
+	case !known && unsure:
+		body, err := json.Marshal(c)
+		if err != nil {
+			return 0, err
+		}
+		return 0, tx.KeepStray(w.account.Account, c, body)
+	case !known:
+		return 0, nil
+	case effect == payment.Conflict:
+		w.log.Error().Str("event", "news.conflict").Str("payment", c.Now.PaymentID).Str("state", string(c.Now.State)).Str("word", c.Word).Msg("the PSP's news contradicts what is known: look at this payment")
+		w.meter.conflict(w.account.Name)
+	}
+	return 1, nil
+}
+
+func (w *follow) applyStray(tx *journal.Tx, s journal.Stray) error {
+	var c payment.Change
+	if err := json.Unmarshal(s.Body, &c); err != nil {
+		return fmt.Errorf("kept news of %s: %w", s.PaymentID, err)
+	}
+	if _, _, err := tx.Apply(w.account.Account, c); err != nil {
+		return err
+	}
+	return tx.DropStray(w.account.Account, s)
+}
+
+// strays applies kept news whose payment is known by now.
+func (w *follow) strays(ctx context.Context) error {
+	list, err := w.j.Strays(ctx, w.account.Account, page)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	err = w.j.Do(ctx, func(tx *journal.Tx) error {
+		for _, s := range list {
+			if err := w.applyStray(tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		w.stir()
+	}
+	return err
+}
+
+// notices reads the payments that notifications named; what the notification itself said is not believed.
+func (w *follow) notices(ctx context.Context) error {
+	list, err := w.j.Notices(ctx, w.account.Account, page)
+	if err != nil {
+		return err
+	}
+	for _, id := range list {
+		known, err := w.j.Known(ctx, w.account.Account, id)
+		if err != nil {
+			return err
+		}
+		if !known { // its own answer is still on its way
+			if unsure, err := w.unsure(ctx); err != nil || unsure {
+				return err
+			}
+		}
+		if err := w.read(ctx, id, func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, id) }); err != nil {
+			return fmt.Errorf("notification: %w", err)
+		}
+	}
+	return nil
+}
+
+// read asks the PSP for one payment and applies what it shows; after is part of the same commit.
+func (w *follow) read(ctx context.Context, paymentID string, after func(*journal.Tx) error) error {
+	reader, ok := w.account.Gateway.(Reader)
+	if !ok {
+		return w.j.Do(ctx, after)
+	}
+	if !w.dispatch.gate.pass(ctx, w.now) {
+		return nil
+	}
+	defer w.dispatch.gate.release()
+	if w.dispatch.limit.Wait(ctx) != nil {
+		return nil
+	}
+	in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: paymentID}
+	begun := time.Now()
+	s, err := reader.Read(ctx, &in)
+	w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
+	if errors.Is(err, payment.ErrStopped) {
+		w.dispatch.stop(ctx, err)
+	}
+	if errors.Is(err, payment.ErrUnknown) { // the PSP has forgotten it, or never had it
+		w.log.Warn().Str("event", "payment.unknown").Str("payment", paymentID).Msg("the PSP does not know this payment")
+		return w.j.Do(ctx, after)
+	}
+	if err != nil {
+		return err
+	}
+	if s.PaymentID == "" {
+		s.PaymentID = paymentID
+	}
+	told := 0
+	err = w.j.Do(ctx, func(tx *journal.Tx) (err error) {
+		if told, err = w.apply(tx, payment.Change{OccurredAt: s.UpdatedAt, Now: s}, false); err != nil {
+			return err
+		}
+		return after(tx)
+	})
+	if told > 0 {
+		w.stir()
+	}
+	return err
+}
+
+// polls reads each request whose poll is due; with a feed there is nothing to poll but operations the PSP has not
+// finished. Half of the gateway's slots are left to what is to be sent.
+func (w *follow) polls(ctx context.Context, now int64) error {
+	list, err := w.j.DueBefore(ctx, "poll", w.account.Account, now, page)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(w.account.Concurrency/2, 1))
+	errs := make([]error, len(list))
+	for i, due := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = w.poll(ctx, due)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (w *follow) poll(ctx context.Context, due journal.Due) error {
+	it, err := w.j.Item(ctx, due.Subject)
+	if err != nil {
+		return err
+	}
+	forget := func(tx *journal.Tx) error { return tx.ClearDue("poll", it.ID) }
+	if it.State == payment.Pending {
+		return w.pollOperation(ctx, &it, due)
+	}
+	if it.OwnPaymentID == "" || w.feed.Load() == feedYes {
+		return w.j.Do(ctx, forget)
+	}
+	err = w.read(ctx, it.OwnPaymentID, func(tx *journal.Tx) error {
+		now, err := tx.Item(it.ID)
+		if err != nil {
+			return err
+		}
+		in, again := w.interval(&now, journal.Time(tx.Now))
+		if !again {
+			return forget(tx)
+		}
+		return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)
+	})
+	if err != nil {
+		return fmt.Errorf("poll: %w", err)
+	}
+	return nil
+}
+
+// interval is how long to wait for the next look at a request: by its age, and rarely once it is final.
+func (w *follow) interval(it *journal.Item, now time.Time) (time.Duration, bool) {
+	age := now.Sub(journal.Time(it.AnsweredAt))
+	switch {
+	case it.State.Followed():
+		return min(max(age/20, w.account.Poll), 6*time.Hour), true
+	case it.Kind == payment.Operate || age > finalWeekly:
+		return 0, false
+	case age > finalDaily:
+		return 7 * 24 * time.Hour, true
+	}
+	return 24 * time.Hour, true
+}
+
+// pollOperation asks for the answer to an operation that the PSP took and has not finished.
+func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journal.Due) error {
+	out, err := w.account.Gateway.Lookup(ctx, &it.Instruction)
+	a := w.dispatch.answer(it, out)
+	if err == nil && out.Verdict == payment.VerdictRefused {
+		a = journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}
+	}
+	done := err == nil && a.State != payment.Pending
+	err2 := w.j.Do(ctx, func(tx *journal.Tx) error {
+		if !done {
+			in, _ := w.interval(it, journal.Time(tx.Now))
+			return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)
+		}
+		a.PollAt = 0
+		if err := tx.RecordAnswers([]journal.Answer{a}); err != nil {
+			return err
+		}
+		return tx.ClearDue("poll", it.ID)
+	})
+	if done && err2 == nil {
+		w.stir()
+	}
+	return errors.Join(err, err2)
+}

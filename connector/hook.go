@@ -1,0 +1,53 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/navette-connect/navette/connector/journal"
+)
+
+// Kinds of refused notifications.
+var (
+	ErrNoHook = errors.New("no such gateway, or it takes no notifications")
+	ErrForged = errors.New("the notification is forged, or too old")
+)
+
+// Hook takes a notification for a gateway: its signature is checked on the raw bytes, and nothing in it is believed but
+// which payment to read again. It returns once that is durable (nil), or ErrNoHook, ErrForged, or the journal's error,
+// after which the PSP must send it again.
+func (c *Connector) Hook(ctx context.Context, gatewayName string, header http.Header, body []byte) error {
+	for _, w := range c.e.follows {
+		if w.account.Name != gatewayName {
+			continue
+		}
+		hooker, ok := w.account.Gateway.(Hooker)
+		if !ok {
+			return ErrNoHook
+		}
+		notice, paymentID, err := hooker.Hook(header, body, w.now())
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrForged, err)
+		}
+		known, err := w.j.Known(ctx, w.account.Account, paymentID)
+		if err != nil {
+			return err
+		}
+		if !known {
+			if unsure, err := w.unsure(ctx); err != nil || !unsure {
+				return err // another system's payment: nothing to do
+			}
+		}
+		if err := w.j.Do(ctx, func(tx *journal.Tx) error {
+			_, err := tx.Note(w.account.Account, notice, paymentID)
+			return err
+		}); err != nil {
+			return err
+		}
+		w.wakeOne("follow:" + w.account.Account)
+		return nil
+	}
+	return ErrNoHook
+}

@@ -1,0 +1,412 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/transports"
+)
+
+// intake takes the files of one flow. It is used by one goroutine.
+type intake struct {
+	*engine
+	flow    *Flow
+	log     zerolog.Logger
+	settler transports.Settler
+	device  string // where the inbox stands; it must not change under us
+	folder  string
+	alarms  *once
+	swept   bool
+	// again is when the pass found a reason to look again, from now; 0 = none.
+	again    time.Duration
+	settling int
+	down     bool // the folder could not be listed in this pass
+}
+
+// pass looks once: what an earlier pass left half done is finished first, then the folder is listed.
+func (n *intake) pass(ctx context.Context) error {
+	n.again, n.settling, n.down = 0, 0, false
+	var errs []error
+	if err := n.prepare(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	live, err := n.j.LiveFiles(ctx, n.flow.Name)
+	if err != nil {
+		return err
+	}
+	for _, f := range live {
+		if err := n.advance(ctx, f); err != nil {
+			errs = append(errs, fmt.Errorf("%q: %w", f.Name, err))
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	paused, err := n.paused(ctx)
+	if err != nil || paused {
+		return errors.Join(append(errs, err)...)
+	}
+	ready, err := n.look(ctx)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, r := range ready {
+		if err := n.take(ctx, r); err != nil {
+			errs = append(errs, fmt.Errorf("%q: %w", r.File.Name, err))
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (n *intake) paused(ctx context.Context) (bool, error) {
+	f, err := n.j.Flow(ctx, n.flow.Name)
+	return f.Paused != "", err
+}
+
+// prepare makes the folders that may be made, once, and clears our own temporary names.
+func (n *intake) prepare(ctx context.Context) error {
+	if n.swept {
+		return nil
+	}
+	var errs []error
+	for _, dir := range []string{n.flow.In, n.flow.Done, n.flow.Rejected} {
+		if err := n.flow.Inbox.MakeDir(ctx, dir); err != nil {
+			errs = append(errs, alarm("NV-3001", "folder", dir, err))
+		}
+	}
+	if err := n.flow.Outbox.MakeDir(ctx, n.flow.Out); err != nil {
+		errs = append(errs, alarm("NV-3001", "folder", n.flow.Out, err))
+	}
+	for dir, box := range map[string]transports.Box{n.flow.In: n.flow.Inbox, n.flow.Done: n.flow.Inbox, n.flow.Rejected: n.flow.Inbox, n.flow.Out: n.flow.Outbox} {
+		if s, ok := box.(transports.Sweeper); ok {
+			if err := s.Sweep(ctx, dir); err != nil && !errors.Is(err, transports.ErrFolder) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	n.swept = len(errs) == 0
+	return errors.Join(errs...)
+}
+
+// look lists the folder and tells which files are complete. A vanished or unmounted folder is an error, never "no file".
+func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
+	box := n.flow.Inbox
+	if p, ok := box.(transports.Placer); ok {
+		device, folder, err := p.Place(ctx, n.flow.In)
+		if err != nil {
+			n.down, n.swept = true, false
+			return nil, alarm("NV-3001", "folder", n.flow.In, err)
+		}
+		switch {
+		case n.device != "" && device != n.device:
+			n.down = true
+			return nil, alarm("NV-3002", "folder", n.flow.In, nil)
+		case n.folder != "" && folder != n.folder:
+			n.log.Warn().Str("event", "folder.renewed").Str("folder", n.flow.In).Msg("the folder was made anew; watched again")
+		}
+		n.device, n.folder = device, folder
+	}
+	files, err := box.List(ctx, n.flow.In)
+	if err != nil {
+		n.down = true
+		return nil, alarm("NV-3001", "folder", n.flow.In, err)
+	}
+	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.flow.Quiet, Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
+	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
+	n.settling = look.Settling
+	if look.Settling > 0 {
+		n.again = max(look.Again, 2*time.Millisecond)
+	}
+	ready := look.Ready[:0]
+	for _, r := range look.Ready {
+		if l, ok := box.(transports.Leaser); ok && n.flow.Marker == "" {
+			busy, known, err := l.Busy(ctx, box.Join(n.flow.In, r.File.Name))
+			if err != nil && !errors.Is(err, transports.ErrGone) {
+				return nil, err
+			}
+			if known && busy {
+				n.settling++
+				n.again = max(n.again, 50*time.Millisecond)
+				continue
+			}
+		}
+		ready = append(ready, r)
+	}
+	return ready, nil
+}
+
+// take claims one complete file: intent, rename to a unique name, then what advance does.
+func (n *intake) take(ctx context.Context, r transports.Ready) error {
+	box := n.flow.Inbox
+	var f journal.File
+	err := n.j.Do(ctx, func(tx *journal.Tx) (err error) {
+		f, err = tx.NewFile(journal.File{Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: box.Join(n.flow.In, r.File.Name), Size: r.File.Size, ModTime: r.File.ModTime.UnixNano()},
+			func(id int64) string { return box.Join(n.flow.In, n.claimName(id, r.File.Name)) })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n.settler.Forget(r.File.Name)
+	if err := n.advance(ctx, f); err != nil {
+		return err
+	}
+	for _, m := range r.Markers { // the marker goes the way of its file
+		to := box.Join(n.flow.Done, n.archiveName(&f, m))
+		if err := box.Move(ctx, box.Join(n.flow.In, m), to); err != nil && !errors.Is(err, transports.ErrGone) {
+			n.log.Warn().Err(err).Str("event", "marker.left").Msg("the marker could not be moved away")
+		}
+	}
+	return nil
+}
+
+// claimName is unique among all navettes: it names the journal and the file's number in it.
+func (n *intake) claimName(id int64, name string) string {
+	return transports.SafeName(fmt.Sprintf(".navette-%.8s-%d-", n.j.ID, id), name, 255)
+}
+
+// archiveName is what a taken file is called in `done` and `rejected`.
+func (n *intake) archiveName(f *journal.File, name string) string {
+	stamp := journal.Time(f.ReceivedAt).In(n.location).Format("20060102T150405")
+	digest := f.SHA256
+	if digest == "" {
+		digest = fmt.Sprintf("n%07d", f.ID) // unread
+	}
+	return transports.SafeName(stamp+"-"+digest[:8]+"-", name, 255)
+}
+
+// label is the name a file answers under: our own prefix falls off when a file of `rejected` is dropped again.
+func label(name string) string {
+	const prefix = len("20060102T150405-0123abcd-")
+	if len(name) > prefix && name[8] == 'T' && name[15] == '-' && name[24] == '-' && isDigits(name[:8]) && isDigits(name[9:15]) && isHex(name[16:24]) {
+		return name[prefix:]
+	}
+	return name
+}
+
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+func isHex(s string) bool    { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// stem is the name a file's returns are made of: without its extension.
+func stem(name string) string {
+	name = label(name)
+	if ext := path.Ext(name); ext != "" && ext != name {
+		return strings.TrimSuffix(name, ext)
+	}
+	return name
+}
+
+// advance brings a file as far as it can go now. Each case leaves the journal and the folder so that the case can run
+// again after a crash at any point of it.
+func (n *intake) advance(ctx context.Context, f journal.File) (err error) {
+	for err == nil {
+		was := f.State
+		switch f.State {
+		case journal.FileClaiming:
+			f, err = n.claim(ctx, f)
+		case journal.FileClaimed:
+			f, err = n.spoolFile(ctx, f)
+		case journal.FileSpooled:
+			if f, err = n.archive(ctx, f, n.flow.Done); err == nil {
+				f, err = n.judge(ctx, f)
+			}
+		case journal.FileHeld:
+			return n.overdue(ctx, f)
+		case journal.FileAccepted: // only if it could not be archived before
+			_, err := n.archive(ctx, f, n.flow.Done)
+			return err
+		default:
+			return nil
+		}
+		if errors.Is(err, errLater) {
+			return nil
+		}
+		if err == nil && f.State == was {
+			return nil
+		}
+	}
+	return err
+}
+
+// errLater ends a step without an error: time must pass first.
+var errLater = errors.New("later")
+
+// claim renames the file to its claim name; whichever of the two names stands tells how far an earlier try came.
+func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error) {
+	box := n.flow.Inbox
+	now, err := box.Stat(ctx, f.Claim)
+	if errors.Is(err, transports.ErrGone) {
+		if err := n.fault("claim.rename"); err != nil {
+			return f, err
+		}
+		moved := box.Move(ctx, f.Place, f.Claim)
+		if now, err = box.Stat(ctx, f.Claim); errors.Is(err, transports.ErrGone) && moved != nil {
+			if errors.Is(moved, transports.ErrRetry) {
+				n.again, n.settling = max(n.again, 200*time.Millisecond), n.settling+1
+			}
+			if _, err := box.Stat(ctx, f.Place); err == nil && !errors.Is(moved, transports.ErrGone) {
+				// Still there: forget the intent, the file will be found again.
+				return f, errors.Join(n.set(ctx, &f, journal.FileGone), moved)
+			}
+			n.log.Info().Str("event", "file.gone").Int64("file", f.ID).Msg("the file went away before it could be taken")
+			return f, n.set(ctx, &f, journal.FileGone)
+		}
+	}
+	if err != nil {
+		return f, err
+	}
+	if err := n.fault("claim.renamed"); err != nil {
+		return f, err
+	}
+	changed := now.Size != f.Size || now.ModTime.UnixNano() != f.ModTime
+	err = n.set(ctx, &f, journal.FileClaimed, "place", []byte(f.Claim), "size", now.Size, "mtime", now.ModTime.UnixNano())
+	f.Place, f.Size, f.ModTime = f.Claim, now.Size, now.ModTime.UnixNano()
+	if err == nil && changed { // a writer still held it: settle again under the claimed name
+		n.log.Warn().Str("event", "file.changed").Int64("file", f.ID).Str("code", "NV-3005").Msg("the file changed while it was claimed; waiting until it is quiet")
+		err = n.wait(&f)
+	}
+	return f, err
+}
+
+// wait asks for another pass when a claimed file has had time to become quiet.
+func (n *intake) wait(f *journal.File) error {
+	n.settling++
+	n.again = max(n.again, n.flow.Quiet, 50*time.Millisecond)
+	return errLater
+}
+
+// spoolFile copies the claimed file into the spool, durably, and only if it did not change meanwhile.
+func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, error) {
+	box := n.flow.Inbox
+	if limit := n.flow.Limits.Bytes; limit > 0 && f.Size > limit && !strings.Contains(f.Released, "NV-1504") {
+		text := message.New("NV-1504.bytes", "size", fmt.Sprint(f.Size), "limit", fmt.Sprint(limit))
+		return f, n.hold(ctx, &f, "NV-1504", n.say(text), 0)
+	}
+	before, err := box.Stat(ctx, f.Claim)
+	if errors.Is(err, transports.ErrGone) {
+		n.log.Error().Str("event", "file.lost").Int64("file", f.ID).Msg("a claimed file is no longer in the folder")
+		return f, n.set(ctx, &f, journal.FileGone)
+	}
+	if err != nil {
+		return f, err
+	}
+	r, err := box.Open(ctx, f.Claim)
+	if err != nil {
+		return f, err
+	}
+	digest, size, err := n.spool.Take(ctx, r, n.flow.Limits.Bytes)
+	if c := r.Close(); err == nil {
+		err = c
+	}
+	if errors.Is(err, ErrTooLarge) { // it grew past the limit meanwhile
+		err = nil
+		digest = ""
+	}
+	if err != nil {
+		return f, err
+	}
+	after, err := box.Stat(ctx, f.Claim)
+	if err != nil {
+		return f, err
+	}
+	if digest == "" || !after.Same(before) || size != after.Size || after.Size != f.Size || after.ModTime.UnixNano() != f.ModTime {
+		f.Size, f.ModTime = after.Size, after.ModTime.UnixNano()
+		if err := n.set(ctx, &f, journal.FileClaimed, "size", f.Size, "mtime", f.ModTime); err != nil {
+			return f, err
+		}
+		return f, n.wait(&f)
+	}
+	f.SHA256 = digest
+	err = n.set(ctx, &f, journal.FileSpooled, "sha256", digest)
+	return f, err
+}
+
+// archive moves the source out of the drop folder at once: that is the accountant's receipt. It is also how a refused
+// file goes on to `rejected`.
+func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journal.File, error) {
+	box := n.flow.Inbox
+	if f.Place != f.Claim && f.Place == box.Join(dir, path.Base(f.Place)) {
+		return f, nil
+	}
+	name := n.archiveName(&f, label(f.Name))
+	for i := 1; ; i++ {
+		to := box.Join(dir, numbered(name, i))
+		if err := n.fault("archive.rename"); err != nil {
+			return f, err
+		}
+		err := box.Move(ctx, f.Place, to)
+		switch {
+		case err == nil:
+		case errors.Is(err, transports.ErrExists) && i < 1000:
+			continue
+		case errors.Is(err, transports.ErrGone): // moved by an earlier try, whose note was lost
+			if s, found := box.Stat(ctx, to); found != nil || s.Size != f.Size {
+				return f, fmt.Errorf("archive: neither %q nor its archive name is there: %w", path.Base(f.Place), err)
+			}
+		default:
+			// It stays claimed: its bytes are kept, so the rest goes on.
+			n.alarms.report(n.log, "archive:"+n.flow.Name, alarm("NV-3007", "folder", dir, err))
+			return f, nil
+		}
+		f.Place = to
+		return f, n.set(ctx, &f, f.State, "place", []byte(to))
+	}
+}
+
+// numbered gives the i-th name for a name that may be taken: X.csv, X.2.csv, X.3.csv.
+func numbered(name string, i int) string {
+	if i <= 1 {
+		return name
+	}
+	ext := path.Ext(name)
+	return fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ext), i, ext)
+}
+
+// hold keeps a file back without an answer of its rows: too large to be read, or incomplete.
+func (n *intake) hold(ctx context.Context, f *journal.File, code, text string, deadline int64) error {
+	f.State, f.Code, f.Message, f.Deadline = journal.FileHeld, code, text, deadline
+	n.log.Warn().Str("event", "file.held").Int64("file", f.ID).Str("code", code).Msg(text)
+	return n.j.Do(ctx, func(tx *journal.Tx) error {
+		return tx.SetFile(f.ID, []string{journal.FileClaimed, journal.FileSpooled, journal.FileHeld}, "state", journal.FileHeld, "code", code, "message", text, "deadline", deadline)
+	})
+}
+
+// overdue answers an incomplete file as refused once its patience is over.
+func (n *intake) overdue(ctx context.Context, f journal.File) error {
+	if f.Judged || f.Deadline == 0 {
+		return nil
+	}
+	if left := journal.Time(f.Deadline).Sub(n.now()); left > 0 {
+		n.later(left)
+		return nil
+	}
+	return n.refuse(ctx, &f, f.Code, f.Message)
+}
+
+// later asks for another pass without making `once` wait for it.
+func (n *intake) later(d time.Duration) { n.soon(d) }
+
+// set moves a file on from the state it is in, with columns to change.
+func (n *intake) set(ctx context.Context, f *journal.File, state string, columns ...any) error {
+	from := f.State
+	err := n.j.Do(ctx, func(tx *journal.Tx) error {
+		return tx.SetFile(f.ID, []string{from}, append([]any{"state", state}, columns...)...)
+	})
+	if err == nil {
+		f.State = state
+	}
+	return err
+}
+
+func (n *intake) say(t message.Text) string { return t.In(n.flow.Mapping.Locale) }

@@ -1,0 +1,264 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Command is a person's decision: written by the command line, applied by whoever writes the journal.
+type Command struct {
+	ID                            int64
+	Verb                          string // release, refuse, resolve, retry, pause, resume
+	Subject                       string // r12, f3, a flow, a gateway
+	Argument                      string
+	Reason                        string
+	ActorKind, ActorID, ActorName string // "user", uid, login
+	WrittenAt, AppliedAt          int64
+	State, Result                 string // new, done, failed; what it did, or why not
+}
+
+// WriteCommand journals a command, beside the daemon if there is one.
+func (j *Journal) WriteCommand(ctx context.Context, c Command) (id int64, err error) {
+	conn, err := j.d.Writer.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("journal: %w", err)
+	}
+	defer conn.Close()
+	err = conn.QueryRowContext(ctx, j.d.Bind(`INSERT INTO command (id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, state)
+ SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, 'new' FROM command RETURNING id`),
+		c.Verb, c.Subject, c.Argument, c.Reason, c.ActorKind, c.ActorID, c.ActorName, micro(j.now())).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("journal: write the command: %w", err)
+	}
+	return id, nil
+}
+
+const commandColumns = "id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, applied_at, state, result"
+
+func (c *Command) scan(row interface{ Scan(...any) error }) error {
+	return row.Scan(&c.ID, &c.Verb, &c.Subject, &c.Argument, &c.Reason, &c.ActorKind, &c.ActorID, &c.ActorName, &c.WrittenAt, &c.AppliedAt, &c.State, &c.Result)
+}
+
+// Command reads one command.
+func (j *Journal) Command(ctx context.Context, id int64) (c Command, err error) {
+	err = c.scan(j.one(ctx, "SELECT "+commandColumns+" FROM command WHERE id = ?", id))
+	return c, err
+}
+
+// NewCommands lists what waits to be applied, oldest first.
+func (j *Journal) NewCommands(ctx context.Context) (list []Command, err error) {
+	err = j.each(ctx, "SELECT "+commandColumns+" FROM command WHERE state = 'new' ORDER BY id LIMIT 100", nil, func(r *sql.Rows) error {
+		var c Command
+		err := c.scan(r)
+		list = append(list, c)
+		return err
+	})
+	return list, err
+}
+
+// Applied notes what a command did; state is done or failed.
+func (tx *Tx) Applied(id int64, state, result string) error {
+	_, err := tx.exec("UPDATE command SET state = ?, result = ?, applied_at = ? WHERE id = ? AND state = 'new'", state, result, tx.Now, id)
+	return err
+}
+
+// Decide moves one instruction by a person's decision and tells it as an event. ErrState when its state does not allow it.
+func (tx *Tx) Decide(it *Item, to payment.State, code, text string) error {
+	if payment.Move(it.State, to) != payment.Moved {
+		return fmt.Errorf("%w: it is %s", ErrState, it.State)
+	}
+	f, err := tx.File(it.FileID)
+	if err != nil {
+		return err
+	}
+	answered := int64(0)
+	if to.Answered() {
+		answered = tx.Now
+	}
+	n, err := tx.exec("UPDATE instruction SET state = ?, code = ?, message = ?, answered_at = ?, not_before = 0 WHERE id = ? AND state = ?", string(to), code, text, answered, it.ID, string(it.State))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("%w: it is no longer %s", ErrState, it.State)
+	}
+	if err := tx.ClearDue("look", it.ID); err != nil {
+		return err
+	}
+	if f.State == FileDone && !to.Answered() { // it has something to do again
+		if _, err := tx.exec("UPDATE file SET state = 'accepted' WHERE id = ?", f.ID); err != nil {
+			return err
+		}
+	}
+	word := payment.Word(to)
+	if to == payment.Accepted {
+		word = payment.WordReleased
+	}
+	return tx.AddEvents([]Event{{InstructionID: it.ID, Flow: it.Source.Flow, Account: it.Account, Word: word, State: to, Previous: it.State, Amount: it.Amount,
+		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, OccurredAt: tx.Now, Code: code, Reason: text, Tell: f.ResultFixed && to.Answered()}})
+}
+
+// OfRow lists the instructions of the document a row belongs to.
+func (tx *Tx) OfRow(row int64) (list []Item, err error) {
+	err = tx.each("SELECT "+itemColumns+itemFrom+"i.row_id = (SELECT document FROM row WHERE id = ?) ORDER BY i.id", []any{row}, func(r *sql.Rows) error {
+		list = append(list, Item{})
+		return list[len(list)-1].scan(r)
+	})
+	return list, err
+}
+
+// OfFile lists up to limit instructions of a file in a state, behind after.
+func (tx *Tx) OfFile(file, after int64, state payment.State, limit int) (list []Item, err error) {
+	err = tx.each("SELECT "+itemColumns+itemFrom+"i.file_id = ? AND i.id > ? AND i.state = ? ORDER BY i.id LIMIT ?", []any{file, after, string(state), limit}, func(r *sql.Rows) error {
+		list = append(list, Item{})
+		return list[len(list)-1].scan(r)
+	})
+	return list, err
+}
+
+// AcceptRow notes that a held row goes on.
+func (tx *Tx) AcceptRow(document int64) error {
+	_, err := tx.exec("UPDATE row SET state = 'accepted', code = '', message = '' WHERE document = ? AND id >= ? AND state = 'held'", document, document)
+	return err
+}
+
+// Again makes the next revision of a refused instruction: a new one, with a new key, to be sent.
+func (tx *Tx) Again(it *Item) (id int64, err error) {
+	if it.State != payment.Refused {
+		return 0, fmt.Errorf("%w: it is %s", ErrState, it.State)
+	}
+	var newer int64
+	if err := tx.one("SELECT count(*) FROM instruction WHERE revision_of = ?", it.ID).Scan(&newer); err != nil {
+		return 0, err
+	}
+	if newer > 0 {
+		return 0, fmt.Errorf("%w: it was sent again already", ErrState)
+	}
+	if id, err = tx.next("instruction", 1); err != nil {
+		return 0, err
+	}
+	next := it.Instruction
+	next.Revision++
+	_, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, body, revision_of)
+ SELECT ?, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, ?, ?, identity, fingerprint, amount, currency, 'accepted', body, id FROM instruction WHERE id = ?`, id, next.Revision, payment.NewKey(&next), it.ID)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.exec("UPDATE file SET state = 'accepted' WHERE id = ? AND state = 'done'", it.FileID)
+	return id, err
+}
+
+// ReleaseFile lets a held, judged file go on; approved, where not "", is what its flow's first file is released for.
+func (tx *Tx) ReleaseFile(f *File, approved string, delay, patience time.Duration) error {
+	if err := tx.SetFile(f.ID, []string{FileHeld}, "state", FileAccepted, "released", f.Released+" "+f.Code, "code", "", "message", "", "send_after", tx.Now+delay.Microseconds(), "deadline", tx.Now+patience.Microseconds()); err != nil {
+		return err
+	}
+	if approved == "" {
+		return nil
+	}
+	return tx.SetFlow(f.Flow, "approved", approved)
+}
+
+// Status is what `navette status` tells of one flow.
+type Status struct {
+	Files, Rows map[string]int64
+	Flow        Flow
+}
+
+// FlowStatus counts a flow's files and instructions by state.
+func (j *Journal) FlowStatus(ctx context.Context, flow string) (s Status, err error) {
+	s = Status{Files: map[string]int64{}, Rows: map[string]int64{}}
+	if s.Flow, err = j.Flow(ctx, flow); err != nil {
+		return s, err
+	}
+	into := func(m map[string]int64) func(*sql.Rows) error {
+		return func(r *sql.Rows) error {
+			var state string
+			var n int64
+			err := r.Scan(&state, &n)
+			m[state] += n
+			return err
+		}
+	}
+	if err := j.each(ctx, "SELECT state, count(*) FROM file WHERE flow = ? GROUP BY state", []any{flow}, into(s.Files)); err != nil {
+		return s, err
+	}
+	err = j.each(ctx, "SELECT i.state, count(*) FROM instruction i JOIN file f ON f.id = i.file_id AND f.judged = 1 WHERE i.flow = ? GROUP BY i.state", []any{flow}, into(s.Rows))
+	return s, err
+}
+
+// Entry is one row with where it stands, as `navette rows` prints it.
+type Entry struct {
+	RowID, Line                                    int64
+	Flow, File, Kind, Reference, State, Code, Text string
+}
+
+// Entries lists rows by state (of the instruction, else of the row; "" = all), newest file first.
+func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (list []Entry, err error) {
+	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, coalesce(i.state, r.state), CASE WHEN i.id IS NULL THEN r.code ELSE i.code END, CASE WHEN i.id IS NULL THEN r.message ELSE i.message END
+ FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE f.judged = 1 AND (? = '' OR f.flow = ?) AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.file_id DESC, r.id LIMIT ?`,
+		[]any{flow, flow, state, state, limit}, func(r *sql.Rows) error {
+			var e Entry
+			var name []byte
+			err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
+			e.File = string(name)
+			list = append(list, e)
+			return err
+		})
+	return list, err
+}
+
+// Where finds every instruction of a reference, a transaction or a payment.
+func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
+	var all []Item
+	seen := map[int64]bool{}
+	for _, column := range []string{"lane", "payment_id", "transaction_id"} {
+		list, err := j.items(ctx, "i."+column+" = ? AND i."+column+" <> '' AND f.judged = 1 ORDER BY i.id", ref)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range list {
+			if !seen[it.ID] {
+				seen[it.ID] = true
+				all = append(all, it)
+			}
+		}
+	}
+	return all, nil
+}
+
+// RowsOf lists the rows of a reference that became no instruction: rejected, skipped, duplicate.
+func (j *Journal) RowsOf(ctx context.Context, ref string) (list []Entry, err error) {
+	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, r.state, r.code, r.message FROM row r JOIN file f ON f.id = r.file_id
+ WHERE r.reference = ? AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
+		var e Entry
+		var name []byte
+		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
+		e.File = string(name)
+		list = append(list, e)
+		return err
+	})
+	return list, err
+}
+
+// Ready tells whether the journal can be written and read now.
+func (j *Journal) Ready(ctx context.Context) error {
+	if j.jobs == nil {
+		return errors.New("the journal is open for reading only")
+	}
+	return j.Do(ctx, func(tx *Tx) error {
+		_, err := tx.exec("UPDATE lease SET epoch = epoch WHERE name = 'writer'")
+		return err
+	})
+}
+
+// Doubt puts an instruction that a look-up held back into doubt, so that a person can resolve it.
+func (tx *Tx) Doubt(id int64) error {
+	_, err := tx.exec("UPDATE instruction SET state = 'uncertain' WHERE id = ? AND state = 'held' AND code = 'NV-2102'", id)
+	return err
+}

@@ -1,0 +1,510 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/mappings"
+)
+
+// chunk is how many documents are staged, and how many instructions are held against what is known, at a time.
+const chunk = 500
+
+// layout is what a file's returns need to know of its source; it is kept with the file, so that a mapping changed later
+// changes no answer.
+type layout struct {
+	Dialect mappings.Dialect `json:"dialect"`
+	Titles  []string         `json:"titles,omitempty"`
+	Head    []byte           `json:"head,omitempty"`
+	Locale  string           `json:"locale"`
+}
+
+// judge decides about a spooled file: every row of it, then the file, in one short transaction.
+func (n *intake) judge(ctx context.Context, f journal.File) (journal.File, error) {
+	if known, seen, err := n.j.Received(ctx, &f); err != nil {
+		return f, err
+	} else if seen {
+		text := message.New("NV-1402.received", "date", n.day(known.ReceivedAt), "name", label(known.Name))
+		return f, n.answerWhole(ctx, &f, journal.FileDuplicate, "NV-1402", n.say(text), nil)
+	}
+	if err := n.unstage(ctx, &f); err != nil {
+		return f, err
+	}
+	src, err := n.spool.Open(f.SHA256)
+	if err != nil {
+		return f, err
+	}
+	defer src.Close()
+	lay := layout{Dialect: n.flow.Mapping.Dialect(), Locale: n.flow.Mapping.Locale}
+	reading, err := n.flow.Mapping.Open(mappings.Spooled{ReaderAt: src, Size: f.Size, Name: label(f.Name)},
+		mappings.Env{File: label(f.Name), Flow: n.flow.Name, Today: n.now().In(n.location).Format("2006-01-02")})
+	if err == nil {
+		lay.Dialect, lay.Titles, lay.Head = reading.Dialect(), reading.Titles(), reading.Head()
+		err = n.stage(ctx, &f, reading)
+	}
+	var spoilt *mappings.FileError
+	switch {
+	case errors.As(err, &spoilt) && spoilt.Incomplete:
+		if err := n.unstage(ctx, &f); err != nil {
+			return f, err
+		}
+		deadline := f.ReceivedAt + n.flow.Patience.Microseconds()
+		return f, n.hold(ctx, &f, spoilt.Problem.Code, spoilt.Problem.Text.In(lay.Locale), deadline)
+	case errors.As(err, &spoilt):
+		if err := n.unstage(ctx, &f); err != nil {
+			return f, err
+		}
+		return f, n.answerWhole(ctx, &f, journal.FileRejected, spoilt.Problem.Code, spoilt.Problem.Text.In(lay.Locale), &lay)
+	case err != nil:
+		return f, err
+	}
+	return n.accept(ctx, f, reading, lay)
+}
+
+// unstage removes what an interrupted judgement staged: invisible rows, made again from the same bytes.
+func (n *intake) unstage(ctx context.Context, f *journal.File) error {
+	for {
+		var removed int64
+		err := n.j.Do(ctx, func(tx *journal.Tx) (err error) {
+			removed, err = tx.Unstage(f.ID, 2000)
+			return err
+		})
+		if err != nil || removed == 0 {
+			return err
+		}
+	}
+}
+
+// stage reads the file and writes its documents, invisible, in chunks: memory does not know the file's length.
+func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.Reading) error {
+	staged := make([]journal.Staged, 0, chunk)
+	flush := func() error {
+		if len(staged) == 0 {
+			return nil
+		}
+		if err := n.fault("stage"); err != nil {
+			return err
+		}
+		err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Stage(f, staged) })
+		staged = staged[:0]
+		return err
+	}
+	for doc, err := range reading.Documents(ctx) {
+		if err != nil {
+			return err
+		}
+		staged = append(staged, n.staged(f, doc))
+		if len(staged) == chunk {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// staged turns what the mapping made of a document into what the journal keeps of it.
+func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged {
+	locale := n.flow.Mapping.Locale
+	s := journal.Staged{Fields: doc.Fields}
+	state, code, text := journal.RowAccepted, "", ""
+	switch doc.State {
+	case mappings.Rejected, mappings.Skipped:
+		state = journal.RowRejected
+		if doc.State == mappings.Skipped {
+			state = journal.RowSkipped
+		}
+		code, text = problems(doc.Problems, locale)
+	default:
+		if unsupported := n.unsupported(doc); unsupported != nil {
+			state, code, text = journal.RowRejected, "NV-2002", unsupported.In(locale)
+		} else if doc.Hold != nil {
+			state, s.Held = journal.RowHeld, true
+			code, text = doc.Hold.Code, doc.Hold.Text.In(locale)
+		}
+	}
+	kind := string(doc.Operation)
+	if doc.Kind == payment.Request {
+		kind = string(payment.Request)
+	}
+	s.Rows = make([]journal.Row, len(doc.Rows))
+	for i, r := range doc.Rows {
+		s.Rows[i] = journal.Row{Line: int64(r.Line), Kind: kind, Reference: doc.Reference, Amount: doc.Amount, State: state, Code: code, Message: text, Raw: r.Raw}
+	}
+	if state == journal.RowRejected || state == journal.RowSkipped {
+		return s
+	}
+	s.Instructions = doc.Instructions
+	parts := make([]string, len(s.Instructions))
+	for i := range s.Instructions {
+		in := &s.Instructions[i]
+		in.Account, in.Namespace, in.Source = f.Account, n.flow.Namespace, payment.Source{Flow: f.Flow, File: label(f.Name), Line: doc.Rows[0].Line}
+		in.Key = payment.NewKey(in)
+		parts[i] = in.Part
+	}
+	if len(parts) > 1 {
+		slices.Sort(parts)
+		s.Parts = strings.Join(parts, "|")
+	}
+	if len(s.Instructions) > 0 {
+		s.Customer = &s.Instructions[0].Customer
+	}
+	return s
+}
+
+// unsupported tells what the gateway cannot do: refused at intake, not at sending.
+func (n *intake) unsupported(doc *mappings.Document) *message.Text {
+	if n.flow.Can == nil {
+		return nil
+	}
+	for i := range doc.Instructions {
+		in := &doc.Instructions[i]
+		if n.flow.Can(in.Kind, in.Operation) {
+			continue
+		}
+		t := message.New("NV-2002.request", "gateway", n.flow.Gateway)
+		if in.Kind == payment.Operate {
+			t = message.New("NV-2002.operation", "gateway", n.flow.Gateway, "operation", string(in.Operation))
+		}
+		return &t
+	}
+	return nil
+}
+
+// problems gives the first code in column order and all sentences.
+func problems(list []mappings.Problem, locale string) (code, text string) {
+	var b strings.Builder
+	for i, p := range list {
+		if i == 0 {
+			code = p.Code
+		} else {
+			b.WriteString(" | ")
+		}
+		b.WriteString(p.Text.In(locale))
+	}
+	return code, b.String()
+}
+
+// accept holds the staged rows against what is known and against the limits, writes the answer's bytes, and makes the
+// file visible in one transaction.
+func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.Reading, lay layout) (journal.File, error) {
+	n.judging.Lock() // one file at a time is held against what is known, whatever its flow
+	defer n.judging.Unlock()
+	if failed := reading.Control(); len(failed) > 0 {
+		_, text := problems(failed, lay.Locale)
+		return f, n.spoil(ctx, &f, failed[0].Code, text, lay, reading)
+	}
+	if err := n.known(ctx, &f); err != nil {
+		return f, err
+	}
+	counts, err := n.j.CountRows(ctx, f.ID)
+	if err != nil {
+		return f, err
+	}
+	if n.flow.OnError == "reject_file" && counts[journal.RowRejected] > 0 {
+		return f, n.spoil(ctx, &f, "NV-1303", "", lay, reading)
+	}
+	if err := n.limitAmounts(ctx, &f); err != nil {
+		return f, err
+	}
+	code, text, err := n.holdsFile(ctx, &f, int64(reading.Rows()))
+	if err != nil {
+		return f, err
+	}
+	f.Code, f.Message = code, text
+	to := journal.FileAccepted
+	if code != "" {
+		to = journal.FileHeld
+	}
+	return f, n.publishIntake(ctx, &f, to, lay, int64(reading.Rows()), int64(reading.LeftOut()))
+}
+
+// spoil rejects a whole file whose rows were read: a control total failed, or reject_file. The good rows say NV-1303.
+func (n *intake) spoil(ctx context.Context, f *journal.File, code, text string, lay layout, reading *mappings.Reading) error {
+	good := message.New("NV-1303.good").In(lay.Locale)
+	if text != "" {
+		good += " | " + text
+	}
+	if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Spoil(f, "NV-1303", good) }); err != nil {
+		return err
+	}
+	f.Code, f.Message = code, text
+	if text == "" {
+		f.Message = good
+	}
+	return n.publishIntake(ctx, f, journal.FileRejected, lay, int64(reading.Rows()), int64(reading.LeftOut()))
+}
+
+// known applies contract §4a to the staged instructions, chunk by chunk.
+func (n *intake) known(ctx context.Context, f *journal.File) error {
+	first, last, err := n.j.StagedRange(ctx, f.ID)
+	if err != nil || first == 0 {
+		return err
+	}
+	p := policy{flow: f.Flow, account: f.Account, namespace: n.flow.Namespace, onKnown: n.flow.OnKnown, onEnded: n.flow.OnEnded,
+		differs: func(id, known int64) string { return n.differs(ctx, id, known) }}
+	for after := first - 1; after < last; after += chunk {
+		matches, err := n.j.Matches(ctx, f, after, min(after+chunk, last))
+		if err != nil {
+			return err
+		}
+		verdicts := map[int64]journal.Verdict{}
+		ranks := map[int64]int{}
+		var order []int64
+		for i := 0; i < len(matches); {
+			k := i
+			for k < len(matches) && matches[k].ID == matches[i].ID {
+				k++
+			}
+			d := judgeKnown(p, matches[i:k])
+			document := matches[i].RowID
+			if d.replace { // needs the cancel of the open one first; until that is offered nothing is sent
+				d = finding{state: journal.RowHeld, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(d.known, matches[i].ID))}
+			}
+			if at, ok := ranks[document]; !ok || d.rank() > at {
+				if !ok {
+					order = append(order, document)
+				}
+				ranks[document] = d.rank()
+				verdicts[document] = journal.Verdict{Document: document, State: d.state, Code: d.code, Message: n.say(d.text), Revision: d.revision, RevisionOf: d.known}
+			}
+			i = k
+		}
+		if len(order) == 0 {
+			continue
+		}
+		list := make([]journal.Verdict, len(order))
+		for i, d := range order {
+			list[i] = verdicts[d]
+		}
+		if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Judge(f, list) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differs names the values of two instructions that differ; e-mail and phone are named, never shown.
+func (n *intake) differs(ctx context.Context, id, known int64) string {
+	now, err1 := n.j.Item(ctx, id)
+	old, err2 := n.j.Item(ctx, known)
+	if err1 != nil || err2 != nil {
+		return "?"
+	}
+	var list []string
+	show := func(field, was, is string) {
+		if was != is {
+			list = append(list, n.say(message.New("NV-1403.field", "field", field, "known", was, "now", is)))
+		}
+	}
+	show(n.word("amount"), n.money(old.Amount), n.money(now.Amount))
+	show(n.word("due_on"), n.date(old.DueOn), n.date(now.DueOn))
+	show(n.word("channel"), old.Channel, now.Channel)
+	for _, p := range [][3]string{{"email", old.Customer.Email, now.Customer.Email}, {"phone", old.Customer.Phone, now.Customer.Phone}} {
+		if p[1] != p[2] {
+			list = append(list, n.say(message.New("NV-1403.hidden", "field", n.word(p[0]))))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, n.word("other"))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (n *intake) word(field string) string { return n.say(message.New("ui.field." + field)) }
+
+func (n *intake) money(a payment.Amount) string {
+	if a.IsZero() {
+		return ""
+	}
+	mark := byte('.')
+	if n.flow.Mapping.Locale == "fr" {
+		mark = ','
+	}
+	return a.Decimal(mark) + " " + a.Currency
+}
+
+func (n *intake) date(iso string) string {
+	if len(iso) != 10 {
+		return iso
+	}
+	return iso[8:] + "/" + iso[5:7] + "/" + iso[:4]
+}
+
+func (n *intake) day(us int64) string { return journal.Time(us).In(n.location).Format("02/01/2006") }
+
+// limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
+func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
+	for _, l := range []struct{ limit, text string }{{n.flow.Limits.Amount, "NV-1504.amount"}, {n.flow.FourEyes, "NV-1504.four_eyes"}} {
+		if l.limit == "" || l.limit == "none" {
+			continue
+		}
+		totals, err := n.j.Totals(ctx, f.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range totals {
+			limit, err := payment.ParseDecimal(l.limit, t.Currency)
+			if err != nil {
+				return fmt.Errorf("limit of flow %s: %w", f.Flow, err)
+			}
+			if t.Max <= limit.Minor {
+				continue
+			}
+			text := n.say(message.New(l.text, "amount", n.money(payment.Amount{Minor: t.Max, Currency: t.Currency}), "limit", n.money(limit)))
+			if err := n.j.Do(ctx, func(tx *journal.Tx) error {
+				_, err := tx.HoldOver(f, t.Currency, limit.Minor, "NV-1504", text)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holdsFile tells why a whole file must wait for a person; "" when it need not.
+func (n *intake) holdsFile(ctx context.Context, f *journal.File, rows int64) (code, text string, err error) {
+	lifted := func(code string) bool { return strings.Contains(f.Released, code) }
+	if age := n.now().UnixNano() - f.ModTime; n.flow.MaxAge > 0 && age > n.flow.MaxAge.Nanoseconds() && !lifted("NV-1006") {
+		return "NV-1006", n.say(message.New("NV-1006.old", "date", n.day(f.ModTime/1000), "limit", n.flow.MaxAge.String())), nil
+	}
+	if l := int64(n.flow.Limits.Rows); l > 0 && rows > l && !lifted("NV-1504") {
+		return "NV-1504", n.say(message.New("NV-1504.rows", "rows", fmt.Sprint(rows), "limit", fmt.Sprint(l))), nil
+	}
+	if l := n.flow.Limits.Total; l != "" && l != "none" && !lifted("NV-1504") {
+		totals, err := n.j.Totals(ctx, f.ID)
+		if err != nil {
+			return "", "", err
+		}
+		for _, t := range totals {
+			limit, err := payment.ParseDecimal(l, t.Currency)
+			if err != nil {
+				return "", "", fmt.Errorf("limit of flow %s: %w", f.Flow, err)
+			}
+			if t.Minor > limit.Minor {
+				return "NV-1504", n.say(message.New("NV-1504.total", "total", n.money(payment.Amount{Minor: t.Minor, Currency: t.Currency}), "limit", n.money(limit))), nil
+			}
+		}
+	}
+	if n.flow.FirstFile == "hold" && !lifted("NV-1505") {
+		known, err := n.j.Flow(ctx, f.Flow)
+		if err != nil {
+			return "", "", err
+		}
+		if known.Approved != n.approval() {
+			key := "NV-1505.first"
+			if known.Approved != "" {
+				key = "NV-1505.changed"
+			}
+			return "NV-1505", n.say(message.New(key)), nil
+		}
+	}
+	return "", "", nil
+}
+
+// approval is what a first file is released for: this mapping, this account.
+func (n *intake) approval() string { return n.flow.Mapping.Hash() + "@" + n.flow.Account }
+
+// answerWhole ends a file that is refused or a duplicate: one ack of one row.
+func (n *intake) answerWhole(ctx context.Context, f *journal.File, state, code, text string, lay *layout) error {
+	if lay == nil {
+		lay = &layout{Dialect: n.flow.Mapping.Dialect(), Locale: n.flow.Mapping.Locale}
+	}
+	f.Code, f.Message = code, text
+	return n.publishIntake(ctx, f, state, *lay, 0, 0)
+}
+
+// refuse answers a held file as refused: its patience is over, or a person says so.
+func (n *intake) refuse(ctx context.Context, f *journal.File, code, text string) error {
+	return n.answerWhole(ctx, f, journal.FileRejected, code, text, nil)
+}
+
+// publishIntake fixes the answers of the intake and, in one transaction, the file's state with them.
+func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, lay layout, rows, leftOut int64) error {
+	from := f.State
+	dir := n.flow.Done
+	if to == journal.FileRejected {
+		dir = n.flow.Rejected
+	}
+	moved, err := n.archive(ctx, *f, dir)
+	if err != nil {
+		return err
+	}
+	*f = moved
+	counts, err := n.j.CountRows(ctx, f.ID)
+	if err != nil {
+		return err
+	}
+	f.Rows, f.LeftOut = rows, leftOut
+	f.Accepted, f.Held, f.Rejected, f.Skipped, f.DuplicateRows = counts[journal.RowAccepted], counts[journal.RowHeld], counts[journal.RowRejected], counts[journal.RowSkipped], counts[journal.RowDuplicate]
+	encoded, err := json.Marshal(lay)
+	if err != nil {
+		return err
+	}
+	f.Layout, f.State = encoded, to
+	answers, err := n.intakeReturns(ctx, n.flow, f, lay)
+	if err != nil {
+		f.State = from
+		return err
+	}
+	if err := n.fault("accept"); err != nil {
+		f.State = from
+		return err
+	}
+	fixed := to != journal.FileAccepted && to != journal.FileHeld || !slices.Contains(n.flow.Returns, "result")
+	err = n.j.Do(ctx, func(tx *journal.Tx) error {
+		if err := tx.Stem(f, stem(f.Name)); err != nil {
+			return err
+		}
+		now := tx.Now
+		if err := tx.SetFile(f.ID, []string{from}, "state", to, "code", f.Code, "message", f.Message, "layout", encoded, "mapping", n.flow.Mapping.Name+"@"+n.flow.Mapping.Hash(),
+			"judged", 1, "judged_at", now, "deadline", now+n.flow.Patience.Microseconds(), "send_after", now+n.flow.Delay.Microseconds(), "result_fixed", fixed,
+			"n_rows", rows, "n_left_out", leftOut, "n_accepted", f.Accepted, "n_held", f.Held, "n_rejected", f.Rejected, "n_skipped", f.Skipped, "n_duplicate", f.DuplicateRows); err != nil {
+			return err
+		}
+		if err := n.supersede(tx, f); err != nil {
+			return err
+		}
+		if err := tx.SetFlow(f.Flow, "last_file_at", now); err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if has, err := tx.HasDelivery(f.ID, a.Kind); err != nil {
+				return err
+			} else if has && a.Kind != "ack" {
+				continue
+			}
+			a.Name = a.naming(f.Stem)
+			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.State = from
+		return err
+	}
+	n.meter.file(f.Flow, to)
+	n.meter.rows(f)
+	n.log.Info().Str("event", "file."+to).Int64("file", f.ID).Str("code", f.Code).Int64("rows", rows).Int64("accepted", f.Accepted).Int64("held", f.Held).
+		Int64("rejected", f.Rejected).Int64("skipped", f.Skipped).Int64("duplicate", f.DuplicateRows).Str("sha256", f.SHA256[:min(12, len(f.SHA256))]).Msg("file judged")
+	n.stir()
+	return nil
+}
+
+// supersede ends the incomplete files that came under this file's name before the whole of it did.
+func (n *intake) supersede(tx *journal.Tx, f *journal.File) error {
+	if f.State == journal.FileRejected {
+		return nil
+	}
+	return tx.Supersede(f)
+}

@@ -1,0 +1,528 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gocarina/gocsv"
+	"github.com/rs/zerolog"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/mappings"
+	"github.com/navette-connect/navette/transports"
+)
+
+// page is how many rows or events are read at a time when a return is written.
+const page = 500
+
+// ackRow, statusRow are the rows of the default returns (contract §5). Columns are only ever added at the end.
+type ackRow struct {
+	Line      int64  `csv:"line"`
+	Kind      string `csv:"kind"`
+	Reference string `csv:"reference"`
+	Amount    string `csv:"amount"`
+	Currency  string `csv:"currency"`
+	State     string `csv:"state"`
+	Code      string `csv:"code"`
+	Message   string `csv:"message"`
+}
+
+type statusRow struct {
+	Seq           string `csv:"seq"`
+	Event         string `csv:"event"`
+	Reference     string `csv:"reference"`
+	Part          string `csv:"part"`
+	State         string `csv:"state"`
+	Previous      string `csv:"previous"`
+	Amount        string `csv:"amount"`
+	Currency      string `csv:"currency"`
+	Method        string `csv:"method"`
+	PaymentID     string `csv:"payment_id"`
+	TransactionID string `csv:"transaction_id"`
+	OccurredAt    string `csv:"occurred_at"`
+	Code          string `csv:"code"`
+	Reason        string `csv:"reason"`
+	File          string `csv:"file"`
+	Line          int64  `csv:"line"`
+	EventID       int64  `csv:"event_id"`
+	Moved         string `csv:"moved"`
+}
+
+// answer is a return whose bytes are fixed and whose name awaits the stem.
+type answer struct {
+	journal.Delivery
+	naming func(stem string) string
+}
+
+// report writes the returns of one flow. It is used by one goroutine.
+type report struct {
+	*engine
+	flow   *Flow
+	log    zerolog.Logger
+	alarms *once
+	again  time.Duration // when something is due by time alone; 0 = nothing
+}
+
+// intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own.
+func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File, lay layout) ([]answer, error) {
+	var list []answer
+	add := func(kind string, naming func(string) string, fill func(*mappings.Writer) error) error {
+		a, err := e.fix(ctx, flow, f.ID, kind, lay.Dialect, fill)
+		a.naming = naming
+		list = append(list, a)
+		return err
+	}
+	whole := f.Rows == 0 && f.State != journal.FileAccepted || f.State == journal.FileDuplicate
+	if whole || slices.Contains(flow.Returns, "ack") && !flow.own(mappings.OnIntake) {
+		if err := add("ack", suffixed(".ack.csv"), func(w *mappings.Writer) error { return e.ack(ctx, f, w, lay, whole) }); err != nil {
+			return nil, err
+		}
+	}
+	if whole || f.State == journal.FileDuplicate {
+		return list, nil
+	}
+	own, err := e.ownReturns(ctx, flow, f, lay, mappings.OnIntake)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, own...)
+	if f.Rejected == 0 || f.State == journal.FileRejected {
+		return list, nil
+	}
+	if !flow.own(mappings.OnRejects) && slices.Contains(flow.Returns, "rejects") {
+		err := add("rejects", suffixed(".rej.csv"), func(w *mappings.Writer) error { return e.rejects(ctx, f, w, lay) })
+		return list, err
+	}
+	own, err = e.ownReturns(ctx, flow, f, lay, mappings.OnRejects)
+	return append(list, own...), err
+}
+
+func suffixed(s string) func(string) string { return func(stem string) string { return stem + s } }
+
+// fix writes a return into the spool; its name is given in the transaction that journals it.
+func (e *engine) fix(ctx context.Context, flow *Flow, file int64, kind string, d mappings.Dialect, fill func(*mappings.Writer) error) (answer, error) {
+	digest, size, err := e.spool.Write(ctx, func(w io.Writer) error {
+		out, err := d.NewWriter(w)
+		if err != nil {
+			return err
+		}
+		if err := fill(out); err != nil {
+			return err
+		}
+		out.Flush()
+		if n := out.Transliterated(); n > 0 {
+			e.log.Warn().Str("event", "return.transliterated").Str("flow", flow.Name).Str("kind", kind).Int("characters", n).Msg("characters that the encoding lacks were replaced")
+		}
+		return out.Error()
+	})
+	return answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: file, Kind: kind, Folder: flow.Out, Length: size, SHA256: digest}}, err
+}
+
+// lines passes every row of a file, in line order, page by page: memory does not know how many there are.
+func (e *engine) lines(ctx context.Context, file int64, to func(*journal.Line) error) error {
+	for after := int64(0); ; {
+		list, err := e.j.Lines(ctx, file, after, page)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for i := range list {
+			if err := to(&list[i]); err != nil {
+				return err
+			}
+		}
+		after = list[len(list)-1].ID
+	}
+}
+
+// ack answers the intake: one row per row read; a file refused or repeated whole: one row, line 0.
+func (e *engine) ack(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout, whole bool) error {
+	rows := make([]ackRow, 0, page)
+	if err := gocsv.MarshalCSV([]ackRow{}, w); err != nil { // the titles
+		return err
+	}
+	flush := func() error {
+		defer func() { rows = rows[:0] }()
+		if len(rows) == 0 {
+			return nil
+		}
+		return gocsv.MarshalCSVWithoutHeaders(rows, w)
+	}
+	if whole {
+		state := f.State
+		if state != journal.FileDuplicate && state != journal.FileHeld {
+			state = journal.RowRejected
+		}
+		rows = append(rows, ackRow{State: state, Code: f.Code, Message: f.Message})
+		return flush()
+	}
+	err := e.lines(ctx, f.ID, func(l *journal.Line) error {
+		state, code, text := rowAnswer(f, l)
+		rows = append(rows, ackRow{Line: l.Line, Kind: l.Kind, Reference: l.Reference, Amount: decimal(l.Amount, lay.Dialect), Currency: l.Amount.Currency, State: state, Code: code, Message: text})
+		if len(rows) == page {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// rowAnswer is what the intake says of a row: a good row of a held file is held with it.
+func rowAnswer(f *journal.File, l *journal.Line) (state, code, text string) {
+	if f.State == journal.FileHeld && l.State == journal.RowAccepted {
+		return journal.RowHeld, f.Code, f.Message
+	}
+	return l.State, l.Code, l.Message
+}
+
+func decimal(a payment.Amount, d mappings.Dialect) string {
+	if a.IsZero() {
+		return ""
+	}
+	mark := d.Decimal
+	if mark == 0 {
+		mark = '.'
+	}
+	return a.Decimal(mark)
+}
+
+// rejects gives the rejected rows back in the source's own layout, with the reasons: to be mended and dropped again.
+func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
+	if err := w.WriteHead(lay.Head, lay.Titles, "nv_code", "nv_message"); err != nil {
+		return err
+	}
+	return e.lines(ctx, f.ID, func(l *journal.Line) error {
+		if l.State != journal.RowRejected {
+			return nil
+		}
+		return w.WriteEcho(l.Raw, l.Code, l.Message)
+	})
+}
+
+// result answers every row once all of them have their answer: the source's columns, then ours.
+func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
+	if err := w.WriteHead(lay.Head, lay.Titles, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
+		return err
+	}
+	return e.lines(ctx, f.ID, func(l *journal.Line) error {
+		state, code, text := l.State, l.Code, l.Message
+		at := f.JudgedAt
+		if l.Payment != "" {
+			state, code, text = resultState(l), l.AnswerCode, l.AnswerMessage
+			if l.AnsweredAt > 0 {
+				at = l.AnsweredAt
+			}
+		}
+		return w.WriteEcho(l.Raw, state, code, text, l.PaymentID, l.Link, e.stamp(at), strconv.FormatInt(l.Line, 10))
+	})
+}
+
+// resultState says in the result's words where an instruction stands.
+func resultState(l *journal.Line) string {
+	switch l.Payment {
+	case payment.Held:
+		return journal.RowHeld
+	case payment.Sending, payment.Uncertain, payment.Accepted:
+		return "uncertain"
+	case payment.Refused:
+		return "refused"
+	case payment.Done:
+		return "done"
+	}
+	return "sent"
+}
+
+// stamp writes a time as RFC 3339 with offset, to the second.
+func (e *engine) stamp(us int64) string {
+	if us == 0 {
+		return ""
+	}
+	return journal.Time(us).In(e.location).Format(time.RFC3339)
+}
+
+// pass writes what is due and publishes what is written.
+func (r *report) pass(ctx context.Context, hurry bool) error {
+	r.again = 0
+	var errs []error
+	files, err := r.j.FilesAwaiting(ctx, r.flow.Name)
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		if err := r.answerFile(ctx, &files[i]); err != nil {
+			errs = append(errs, fmt.Errorf("result of %q: %w", files[i].Name, err))
+		}
+	}
+	if err := r.status(ctx, hurry); err != nil {
+		errs = append(errs, fmt.Errorf("status file: %w", err))
+	}
+	if err := r.events(ctx, hurry); err != nil {
+		errs = append(errs, fmt.Errorf("returns of the mapping: %w", err))
+	}
+	if err := r.publish(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	if len(files) > 0 || r.again > 0 {
+		if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Finish(r.flow.Name) }); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// answerFile writes the result of a file once nothing of it waits for the gateway, doubt and holds at most `patience`.
+func (r *report) answerFile(ctx context.Context, f *journal.File) error {
+	waiting, doubtful, err := r.j.Unanswered(ctx, f.ID)
+	if err != nil || waiting > 0 {
+		return err
+	}
+	if left := journal.Time(f.Deadline).Sub(r.now()); doubtful > 0 && left > 0 {
+		r.soonest(left)
+		return nil
+	}
+	var lay layout
+	if err := json.Unmarshal(f.Layout, &lay); err != nil {
+		return fmt.Errorf("layout: %w", err)
+	}
+	last, err := r.j.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	var answers []answer
+	if !r.flow.own(mappings.OnResult) {
+		a, err := r.fix(ctx, r.flow, f.ID, "result", lay.Dialect, func(w *mappings.Writer) error { return r.result(ctx, f, w, lay) })
+		if err != nil {
+			return err
+		}
+		a.naming = suffixed(".ret.csv")
+		answers = append(answers, a)
+	}
+	for _, on := range []mappings.Moment{mappings.OnResult, mappings.OnAnswer} {
+		own, err := r.ownReturns(ctx, r.flow, f, lay, on)
+		if err != nil {
+			return err
+		}
+		answers = append(answers, own...)
+	}
+	if err := r.fault("result"); err != nil {
+		return err
+	}
+	err = r.j.Do(ctx, func(tx *journal.Tx) error {
+		if err := tx.SetFile(f.ID, []string{journal.FileAccepted}, "result_fixed", 1); err != nil {
+			return err
+		}
+		for _, a := range answers {
+			a.Name = a.naming(f.Stem)
+			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
+				return err
+			}
+		}
+		return tx.TellLate(f.ID, last) // what was answered while the bytes were written
+	})
+	if err == nil {
+		r.log.Info().Str("event", "file.answered").Int64("file", f.ID).Msg("every row is answered")
+		r.again = time.Nanosecond
+	}
+	return err
+}
+
+// status tells every event that no result has told, at most every status_every, under the next number of the flow.
+func (r *report) status(ctx context.Context, hurry bool) error {
+	if !slices.Contains(r.flow.Returns, "status") || r.flow.own(mappings.OnEvent) {
+		return nil
+	}
+	known, err := r.j.Flow(ctx, r.flow.Name)
+	if err != nil {
+		return err
+	}
+	first, err := r.j.Untold(ctx, r.flow.Name, known.StatusMark, 1)
+	if err != nil || len(first) == 0 {
+		return err
+	}
+	if left := journal.Time(known.StatusAt).Add(r.flow.StatusEvery).Sub(r.now()); known.StatusAt > 0 && left > 0 && !hurry {
+		r.soonest(left)
+		return nil
+	}
+	upto, err := r.j.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	seq := known.StatusSeq + 1
+	d := r.flow.Mapping.StatusDialect()
+	a, err := r.fix(ctx, r.flow, 0, "status", d, func(w *mappings.Writer) error { return r.statusRows(ctx, known.StatusMark, upto, seq, w, d) })
+	if err != nil {
+		return err
+	}
+	now := r.now()
+	a.Seq = seq
+	a.Name = fmt.Sprintf("STATUS_%s_%s_%06d.csv", r.flow.Name, now.In(r.location).Format("20060102"), seq)
+	if err := r.fault("status"); err != nil {
+		return err
+	}
+	err = r.j.Do(ctx, func(tx *journal.Tx) error {
+		again, err := tx.Flow(r.flow.Name)
+		if err != nil {
+			return err
+		}
+		if again.StatusSeq != known.StatusSeq {
+			return fmt.Errorf("%w: status file %d is written", journal.ErrState, seq)
+		}
+		for column, v := range map[string]int64{"status_seq": seq, "status_mark": upto, "status_at": now.UnixMicro()} {
+			if err := tx.SetFlow(r.flow.Name, column, v); err != nil {
+				return err
+			}
+		}
+		_, err = tx.AddDelivery(a.Delivery, numbered)
+		return err
+	})
+	if err == nil {
+		r.again = time.Nanosecond
+	}
+	return err
+}
+
+func (r *report) statusRows(ctx context.Context, after, upto, seq int64, w *mappings.Writer, d mappings.Dialect) error {
+	if err := gocsv.MarshalCSV([]statusRow{}, w); err != nil {
+		return err
+	}
+	for after < upto {
+		events, err := r.j.Untold(ctx, r.flow.Name, after, page)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			break
+		}
+		rows := make([]statusRow, 0, len(events))
+		for i := range events {
+			e := &events[i]
+			after = e.ID
+			if e.ID > upto {
+				break
+			}
+			rows = append(rows, statusRow{Seq: strconv.FormatInt(seq, 10), Event: e.Word, Reference: e.Reference, Part: e.Part, State: string(e.State), Previous: string(e.Previous), Amount: decimal(e.Amount, d), Currency: e.Amount.Currency,
+				Method: e.Method, PaymentID: e.PaymentID, TransactionID: e.TransactionID, OccurredAt: r.stamp(e.OccurredAt), Code: e.Code, Reason: e.Reason, File: label(e.File), Line: e.Line, EventID: e.ID, Moved: moved(e, d)})
+		}
+		if len(rows) > 0 {
+			if err := gocsv.MarshalCSVWithoutHeaders(rows, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// moved is the money an event moved, signed; 0 if none.
+func moved(e *journal.Event, d mappings.Dialect) string {
+	if e.Moved == 0 {
+		return "0"
+	}
+	return decimal(payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}, d)
+}
+
+// publish puts fixed returns into the folder, in the order they were fixed; one that cannot be published waits and holds
+// back those behind it.
+func (r *report) publish(ctx context.Context) error {
+	for {
+		list, err := r.j.Outbox(ctx, r.flow.Name, 100)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for i := range list {
+			if err := r.deliver(ctx, &list[i]); err != nil {
+				r.soonest(time.Second)
+				return fmt.Errorf("publish %q: %w", list[i].Name, err)
+			}
+		}
+	}
+}
+
+// deliver publishes one return: same name, same bytes, however often it is tried. A name taken by another file gives way
+// to the next number, journalled before it is used.
+func (r *report) deliver(ctx context.Context, d *journal.Delivery) error {
+	box := r.flow.Outbox
+	base := d.Name
+	for i := 2; ; i++ {
+		to := box.Join(d.Folder, d.Name)
+		same, taken, err := r.stands(ctx, to, d)
+		if err != nil {
+			return err
+		}
+		if same {
+			break
+		}
+		if !taken {
+			if err := r.fault("publish"); err != nil {
+				return err
+			}
+			src, err := r.spool.Open(d.SHA256)
+			if err != nil {
+				return err
+			}
+			err = box.Publish(ctx, to, src, r.flow.FileMode)
+			src.Close()
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, transports.ErrExists) {
+				if errors.Is(err, transports.ErrFolder) {
+					return errors.Join(err, box.MakeDir(ctx, d.Folder))
+				}
+				return err
+			}
+		}
+		if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Rename(d, base, numbered, i) }); err != nil {
+			return err
+		}
+	}
+	if err := r.fault("published"); err != nil {
+		return err
+	}
+	if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Published(d.ID) }); err != nil {
+		return err
+	}
+	r.meter.published(r.flow.Name, d.Kind)
+	r.log.Info().Str("event", "return.published").Str("kind", d.Kind).Int64("file", d.FileID).Str("name", path.Base(d.Name)).Int64("bytes", d.Length).Msg("return published")
+	return nil
+}
+
+// stands tells whether a file stands under a name, and whether it is this return, byte for byte (an earlier try whose
+// note was lost).
+func (r *report) stands(ctx context.Context, to string, d *journal.Delivery) (same, taken bool, err error) {
+	s, err := r.flow.Outbox.Stat(ctx, to)
+	if errors.Is(err, transports.ErrGone) {
+		return false, false, nil
+	}
+	if errors.Is(err, transports.ErrRefused) { // a link or pipe of that name
+		return false, true, nil
+	}
+	if err != nil || s.Size != d.Length {
+		return false, err == nil, err
+	}
+	f, err := r.flow.Outbox.Open(ctx, to)
+	if err != nil {
+		return false, false, err
+	}
+	defer f.Close()
+	digest, err := digestOf(f)
+	return digest == d.SHA256, true, err
+}
+
+func (r *report) soonest(d time.Duration) {
+	if d <= 0 {
+		d = time.Millisecond
+	}
+	if r.again == 0 || d < r.again {
+		r.again = d
+	}
+}

@@ -1,0 +1,398 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/transports"
+)
+
+// engine is what the loops of one configuration share.
+type engine struct {
+	Setup
+	j        *journal.Journal
+	spool    *Spool
+	now      func() time.Time
+	location *time.Location
+	meter    *Meter
+	log      zerolog.Logger
+	alarms   *once
+	judging  sync.Mutex
+
+	mu    sync.Mutex
+	wakes map[string]chan struct{}
+
+	intakes    []*intake
+	reports    []*report
+	dispatches []*dispatch
+	follows    []*follow
+}
+
+// errCrash is what tests let a fault point return to stand for the end of the process.
+var errCrash = errors.New("crash")
+
+// ErrTrouble ends Once when something could not be done this time: a folder or a gateway was away.
+var ErrTrouble = errors.New("not everything could be done")
+
+// Connector runs the flows of one configuration.
+type Connector struct{ e *engine }
+
+// New prepares the loops; nothing runs yet.
+func New(s Setup) *Connector {
+	e := &engine{Setup: s, j: s.Journal, spool: s.Spool, now: s.Now, location: s.Location, meter: s.Meter, log: s.Log, alarms: newOnce(), wakes: map[string]chan struct{}{}}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.location == nil {
+		e.location = time.UTC
+	}
+	for _, a := range s.Accounts {
+		log := s.Log.With().Str("gateway", a.Name).Logger()
+		limit := rate.NewLimiter(rate.Inf, 1)
+		if a.Rate > 0 {
+			limit = rate.NewLimiter(rate.Limit(a.Rate), max(int(a.Rate), 1))
+		}
+		d := &dispatch{engine: e, account: a, log: log, limit: limit, alarms: e.alarms, lang: or(s.Lang, "fr")}
+		d.queue, d.answers = make(chan journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024)
+		f := &follow{engine: e, account: a, dispatch: d, log: log, alarms: e.alarms}
+		e.dispatches, e.follows = append(e.dispatches, d), append(e.follows, f)
+	}
+	for _, f := range s.Flows {
+		log := s.Log.With().Str("flow", f.Name).Logger()
+		e.intakes = append(e.intakes, &intake{engine: e, flow: f, log: log, alarms: e.alarms})
+		e.reports = append(e.reports, &report{engine: e, flow: f, log: log, alarms: e.alarms})
+	}
+	return &Connector{e}
+}
+
+func (e *engine) fault(point string) error {
+	if e.Fault == nil {
+		return nil
+	}
+	return e.Fault(point)
+}
+
+// wake gives the channel on which a loop is woken.
+func (e *engine) wake(name string) chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.wakes[name]
+	if c == nil {
+		c = make(chan struct{}, 1)
+		e.wakes[name] = c
+	}
+	return c
+}
+
+func (e *engine) wakeOne(name string) {
+	select {
+	case e.wake(name) <- struct{}{}:
+	default:
+	}
+}
+
+// stir wakes what reads the journal: something new stands in it.
+func (e *engine) stir() {
+	for _, d := range e.dispatches {
+		e.wakeOne("dispatch:" + d.account.Account)
+	}
+	for _, r := range e.reports {
+		e.wakeOne("report:" + r.flow.Name)
+	}
+}
+
+// sleep waits until the loop of a name is woken, time is over, or ctx ends.
+func (e *engine) sleep(ctx context.Context, name string, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-e.wake(name):
+	}
+}
+
+// feedOf tells whether an account's PSP is known to have a feed.
+func (e *engine) feedOf(a *Account) bool {
+	for _, f := range e.follows {
+		if f.account == a {
+			return f.feed.Load() == feedYes
+		}
+	}
+	return false
+}
+
+// begin takes over what an earlier process left.
+func (e *engine) begin(ctx context.Context) error {
+	for _, d := range e.dispatches {
+		if err := d.begin(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run works until ctx ends; it returns once every loop has stopped and what is known is recorded. The error is the
+// journal's: without it nothing can go on.
+func (c *Connector) Run(ctx context.Context) error {
+	e := c.e
+	if err := e.begin(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var loops sync.WaitGroup
+	run := func(name string, fn func(context.Context) error) {
+		loops.Go(func() {
+			if err := fn(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	for _, n := range e.intakes {
+		run("intake", n.run)
+		if w, ok := n.flow.Inbox.(transports.Watcher); ok {
+			run("watch", func(ctx context.Context) error { return n.watch(ctx, w) })
+		}
+	}
+	for _, d := range e.dispatches {
+		run("dispatch", d.run)
+	}
+	for _, f := range e.follows {
+		run("follow", f.run)
+	}
+	for _, r := range e.reports {
+		run("report", r.run)
+	}
+	run("decide", e.decideLoop)
+	loops.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// run passes whenever the folder stirs, a file may have settled, or `poll` is over.
+func (n *intake) run(ctx context.Context) error {
+	key := "intake:" + n.flow.Name
+	for ctx.Err() == nil {
+		err := n.pass(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case fatal(err):
+			return err
+		case err != nil:
+			n.alarms.report(n.log, key, err)
+		default:
+			n.alarms.clear(n.log, key)
+		}
+		n.meter.listed(n.flow.Name, !n.down)
+		next := n.flow.Poll
+		if n.again > 0 {
+			next = min(next, n.again)
+		}
+		n.sleep(ctx, key, next)
+	}
+	return nil
+}
+
+// fatal tells an error after which nothing can be trusted: another instance writes the journal, or it is closed.
+func fatal(err error) bool {
+	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrClosed) || errors.Is(err, errCrash)
+}
+
+// watch lets the folder ring; a lost watch is taken up again. The listing is the truth, so a missed ring only costs time.
+func (n *intake) watch(ctx context.Context, w transports.Watcher) error {
+	for ctx.Err() == nil {
+		err := w.Watch(ctx, n.flow.In, func() { n.wakeOne("intake:" + n.flow.Name) })
+		if ctx.Err() == nil {
+			n.log.Debug().Str("event", "watch.lost").Err(err).Msg("polling until the folder can be watched again")
+			n.sleep(ctx, "watch:"+n.flow.Name, n.flow.Poll)
+		}
+	}
+	return nil
+}
+
+// soon asks a pass of the intake after d without holding `once` up.
+func (n *intake) soon(d time.Duration) {
+	if n.again == 0 || d < n.again {
+		n.again = d
+	}
+}
+
+func (r *report) run(ctx context.Context) error {
+	key := "report:" + r.flow.Name
+	for ctx.Err() == nil {
+		err := r.pass(ctx, false)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case fatal(err):
+			return err
+		case err != nil:
+			r.alarms.report(r.log, key, err)
+		default:
+			r.alarms.clear(r.log, key)
+		}
+		next := time.Minute
+		if r.again > 0 {
+			next = min(next, r.again)
+		}
+		r.sleep(ctx, "pause", 20*time.Millisecond) // many answers, one look
+		r.sleep(ctx, key, next)
+	}
+	return nil
+}
+
+// Once makes one full pass of every loop: files present are waited for until they settle, taken, sent, looked up; open
+// requests are asked for once; every return that is due is written. It does not wait longer than patient for doubt or
+// for a gateway that asks to be left alone.
+func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
+	e := c.e
+	if err := e.begin(ctx); err != nil {
+		return err
+	}
+	sending, stop := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	failed := make(chan error, len(e.dispatches))
+	for _, d := range e.dispatches {
+		loops.Go(func() { failed <- d.run(sending) })
+	}
+	finish := func() (err error) {
+		stop()
+		loops.Wait()
+		for range e.dispatches {
+			err = errors.Join(err, <-failed)
+		}
+		return err
+	}
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	taken := func() bool { // true when nothing is left to take
+		errs = nil
+		wait := time.Duration(0)
+		settling := 0
+		for _, n := range e.intakes {
+			note(n.pass(ctx))
+			if n.settling > 0 {
+				settling += n.settling
+				wait = max(wait, n.again)
+			}
+		}
+		if settling > 0 {
+			sleepFor(ctx, wait)
+		}
+		return settling == 0
+	}
+	e.decide(ctx)
+	for ctx.Err() == nil {
+		done := taken()
+		for _, r := range e.reports {
+			note(r.pass(ctx, false))
+		}
+		if fatal(errors.Join(errs...)) {
+			break
+		}
+		if done && e.sent(ctx, patient, note) {
+			break
+		}
+		sleepFor(ctx, 10*time.Millisecond)
+	}
+	for _, f := range e.follows {
+		if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollNow(f.account.Account) }); err != nil {
+			note(err)
+		}
+		note(f.pass(ctx))
+	}
+	note(finish())
+	for _, r := range e.reports {
+		for range 2 { // a result makes a file finished; what it published is noted by the second
+			note(r.pass(ctx, true))
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if err := errors.Join(errs...); err != nil {
+		if fatal(err) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrTrouble, err)
+	}
+	return nil
+}
+
+// sent tells whether nothing is left to send or to look up within patient.
+func (e *engine) sent(ctx context.Context, patient time.Duration, note func(error)) bool {
+	now := e.now()
+	for _, d := range e.dispatches {
+		if d.halted.Load() {
+			note(fmt.Errorf("gateway %s is stopped", d.account.Name))
+			continue
+		}
+		if wait, fails := d.gate.state(now); wait > patient || fails > 3 {
+			note(fmt.Errorf("gateway %s: not reached, or it asks to wait for %v", d.account.Name, wait.Round(time.Second)))
+			continue
+		}
+		if !d.idle() {
+			return false
+		}
+		files, err := e.j.SendableFiles(ctx, d.account.Account, now.UnixMicro())
+		note(err)
+		for _, id := range files {
+			list, err := e.j.Sendable(ctx, id, 0, now.UnixMicro(), 1)
+			note(err)
+			if len(list) > 0 {
+				e.wakeOne("dispatch:" + d.account.Account)
+				return false
+			}
+		}
+		at, err := e.j.NextDue(ctx, "look", d.account.Account)
+		note(err)
+		if at > 0 && journal.Time(at).Sub(now) <= patient {
+			return false
+		}
+		if !d.idle() { // an answer may have freed a row meanwhile
+			return false
+		}
+	}
+	return true
+}
+
+// state tells how long the gate stays shut and how often it was found shut in a row.
+func (g *gate) state(now time.Time) (wait time.Duration, fails int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.until.Sub(now), g.fails
+}
+
+func sleepFor(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Troubles lists what does not work now: loops by name, with the cause.
+func (c *Connector) Troubles() map[string]string {
+	list := map[string]string{}
+	for k, err := range c.e.alarms.list() {
+		list[k] = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return list
+}

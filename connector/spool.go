@@ -1,0 +1,141 @@
+package connector
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Spool keeps bytes under their sha256: source files as they were received, and returns as they were fixed. What it
+// returned a digest for is on the disk.
+type Spool struct {
+	dir   string
+	fault func(point string) error
+}
+
+// ErrTooLarge is told by Spool.Take when the source has more bytes than allowed.
+var ErrTooLarge = errors.New("more bytes than allowed")
+
+// OpenSpool opens (or makes) the spool folder and clears what an interrupted write left.
+func OpenSpool(dir string, fault func(point string) error) (*Spool, error) {
+	if fault == nil {
+		fault = func(string) error { return nil }
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	parts, err := filepath.Glob(filepath.Join(dir, "*.part"))
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	for _, p := range parts { // never named by the journal
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("spool: %w", err)
+		}
+	}
+	return &Spool{dir, fault}, nil
+}
+
+// Write keeps what fill writes; it returns once the bytes are on the disk under their digest.
+func (s *Spool) Write(ctx context.Context, fill func(io.Writer) error) (digest string, size int64, err error) {
+	f, err := os.CreateTemp(s.dir, "*.part")
+	if err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	part := f.Name()
+	defer func() {
+		if err != nil && part != "" {
+			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(part))
+		}
+	}()
+	h := sha256.New()
+	c := &counter{w: io.MultiWriter(f, h), ctx: ctx}
+	if err := fill(c); err != nil {
+		return "", 0, err
+	}
+	if err := s.fault("spool.fsync"); err != nil {
+		return "", 0, err
+	}
+	if err := f.Sync(); err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	digest = hex.EncodeToString(h.Sum(nil))
+	if err := s.fault("spool.rename"); err != nil {
+		return "", 0, err
+	}
+	// The same bytes may be there already: replacing them by themselves harms nobody.
+	if err := os.Rename(part, s.path(digest)); err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	part = "" // kept from here on, whatever fails
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	return digest, c.n, nil
+}
+
+// Take keeps what r holds, up to limit bytes (0: no limit; ErrTooLarge).
+func (s *Spool) Take(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, err error) {
+	return s.Write(ctx, func(w io.Writer) error {
+		if limit > 0 {
+			r = io.LimitReader(r, limit+1)
+		}
+		n, err := io.Copy(w, r)
+		if err == nil && limit > 0 && n > limit {
+			err = ErrTooLarge
+		}
+		return err
+	})
+}
+
+// Open opens kept bytes.
+func (s *Spool) Open(digest string) (*os.File, error) {
+	if len(digest) != 64 || strings.ContainsAny(digest, "/.") {
+		return nil, fmt.Errorf("spool: %q is no digest", digest)
+	}
+	f, err := os.Open(s.path(digest))
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return f, nil
+}
+
+func (s *Spool) path(digest string) string { return filepath.Join(s.dir, digest) }
+
+// counter counts what passes, and stops when ctx does.
+type counter struct {
+	w   io.Writer
+	n   int64
+	ctx context.Context
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return err
+}
