@@ -23,12 +23,13 @@ type Box interface {
 	// Publish writes r to path whole or not at all (temporary name, fsync, rename, fsync of the folder) and never
 	// overwrites: ErrExists when path is taken. mode is the permission bits of the new file.
 	Publish(ctx context.Context, path string, r io.Reader, mode uint32) error
-	// Move renames from to to and makes it durable; never overwrites (ErrExists); ErrGone when from is gone.
-	// Between file systems it copies, fsyncs, and only then removes.
+	// Move renames a plain file from to to and makes it durable; never overwrites (ErrExists); ErrGone when from is gone.
+	// Of several movers of one file exactly one gets nil. Between file systems it copies, fsyncs, and only then removes:
+	// an interruption there can leave the file whole under both names, never under none.
 	Move(ctx context.Context, from, to string) error
-	// MakeDir creates a folder if it is missing; nil when it is there.
+	// MakeDir creates a folder if it is missing; nil when it is there; ErrFolder when something else has its name.
 	MakeDir(ctx context.Context, dir string) error
-	// Join makes the path of a name in dir.
+	// Join makes the path of a name in dir. A name that is none ("..", "a/b") gives a path that every act refuses.
 	Join(dir, name string) string
 	Close() error
 }
@@ -56,8 +57,9 @@ var (
 	ErrRetry   = errors.New("not possible now") // disk full, share busy, server away: certainly not done, try later
 )
 
-// Watcher is the ability to be woken when dir changes. It is a hint: List is the truth. Watch returns when ctx ends
-// or the watch is lost; wake never blocks the watcher.
+// Watcher is the ability to be woken when dir changes. It is a hint: List is the truth. Watch calls wake once when it
+// stands (a List made then misses nothing), and after changes; wake must not block. It returns when ctx ends (its
+// error) or when the watch is lost: ErrFolder when the folder is not there or another one now, ErrRetry else.
 type Watcher interface {
 	Watch(ctx context.Context, dir string, wake func()) error
 }
@@ -74,7 +76,8 @@ type Placer interface {
 	Place(ctx context.Context, dir string) (device, folder string, err error)
 }
 
-// Sweeper is the ability to clear the temporary files that an interrupted Publish of ours left in dir.
+// Sweeper is the ability to clear the temporary files (TempPrefix) that an interrupted Publish of ours left in dir.
+// A Publish under way is spared where that can be seen, and fails with ErrRetry where it cannot.
 type Sweeper interface {
 	Sweep(ctx context.Context, dir string) error
 }

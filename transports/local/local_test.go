@@ -42,7 +42,7 @@ func site(t *testing.T, fault func(op, path string) error) transportstest.Site {
 	}
 	s.Full = folder(t, "")
 	if !mountSmall(t, s.Full.Here) {
-		s.FullBox = local.New(local.Options{Fault: joined(fault, fullDisk())})
+		s.FullBox = local.New(local.Options{Fault: joined(fullDisk(), fault)})
 	}
 	return s
 }

@@ -90,8 +90,9 @@ func rename(src *folder, from string, dst *folder, to string) error {
 	return err
 }
 
-// relink is rename by link and unlink. The unlink decides between several movers: who fails in it takes back his link,
-// unless that is the only one left. An interrupted relink leaves both names; the next one to the same name completes it.
+// relink is rename by link and unlink. The unlink decides between several movers: who fails in it takes back the link
+// that he made, unless no other is left. An interrupted relink leaves both names; the next one to the same name
+// completes it.
 func relink(src *folder, from string, dst *folder, to string) error {
 	err := src.box.ask("link", src.join(from))
 	if err == nil {
@@ -109,21 +110,25 @@ func relink(src *folder, from string, dst *folder, to string) error {
 	default:
 		return fmt.Errorf("neither rename without overwriting nor link: %w", err)
 	}
-	err = src.unlink(from)
-	if err == nil {
+	if err = src.unlink(from); err == nil {
 		return nil
 	}
-	if !errors.Is(err, unix.ENOENT) {
-		return unsure("under both names", err)
-	}
-	if st, e := dst.stat(to); linked && e == nil && st.Nlink > 1 {
-		if e := dst.unlink(to); e != nil {
-			return unsure("under both names", errors.Join(err, e))
-		}
-	} else if linked && e == nil {
+	gone := errors.Is(err, unix.ENOENT)
+	switch st, e := dst.stat(to); {
+	case gone && !linked:
+		return err
+	case gone && (e != nil || st.Nlink < 2):
 		return unsure("another mover completed it", err)
+	case !gone && (!linked || !halfMoved(src, from, dst, to)):
+		return unsure("perhaps under both names", err)
 	}
-	return err
+	if e := dst.unlink(to); e != nil {
+		return unsure("under both names", errors.Join(err, e))
+	}
+	if gone {
+		return err
+	}
+	return before(err)
 }
 
 // halfMoved tells whether both names are links to one file, and surely two names: to unlink one is then no loss.

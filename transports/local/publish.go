@@ -123,7 +123,7 @@ func (t *temp) ask(op string) error { return t.folder.box.ask(op, t.folder.join(
 func (t *temp) become(d *folder, name string) error {
 	if err := rename(t.folder, t.name, d, name); err != nil {
 		if errors.Is(err, unix.ENOENT) { // a sweeper's work: no lock held it off
-			err = fmt.Errorf("%w: the temporary file is gone: %w", transports.ErrRetry, err)
+			err = fmt.Errorf("%w: the temporary file is gone: %v", transports.ErrRetry, err)
 		}
 		return t.abandon(acted(err))
 	}

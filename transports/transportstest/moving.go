@@ -41,7 +41,7 @@ func move(t *trial) {
 	t.holds(done.Here+"/y.csv", text)
 	is, err := t.Box.Stat(t.ctx, to)
 	t.want("Stat", err, nil)
-	if was.Name = "y.csv"; !was.Same(is) {
+	if is.Name != "y.csv" || is.Size != was.Size || !is.ModTime.Equal(was.ModTime) {
 		t.errorf("moved, %+v became %+v", was, is)
 	}
 }
