@@ -14,7 +14,7 @@ import (
 // when empty, dates and amounts null; the other optional fields are left out.
 func Body(in *payment.Instruction) []byte {
 	// Grown once at most for an ordinary row.
-	b := make([]byte, 0, 512+len(in.Label)+len(in.Reason))
+	b := make([]byte, 0, 640+len(in.Label)+len(in.Reason))
 	if in.Kind == payment.Request {
 		return appendRequest(b, in)
 	}

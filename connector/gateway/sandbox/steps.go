@@ -58,7 +58,7 @@ func (p *PSP) do(r *request, s Step, at time.Time) bool {
 	case s.Cancel:
 		return p.end(r, payment.Cancelled, payment.WordCancelled, at, s.Reason)
 	case s.Settle:
-		if !move(payment.Settled) {
+		if r.Paid == 0 || !move(payment.Settled) {
 			return false
 		}
 		p.tell(r, payment.WordSettled, at, r.Paid, s.Reason)
