@@ -24,12 +24,10 @@ func Ignored(name string) bool {
 	if name == "" || name[0] == '.' || strings.HasPrefix(name, "~$") || strings.ContainsAny(name, "/\x00") {
 		return true
 	}
-	low := fold(name)
-	switch low {
-	case "thumbs.db", "desktop.ini":
+	if strings.EqualFold(name, "thumbs.db") || strings.EqualFold(name, "desktop.ini") {
 		return true
 	}
-	switch path.Ext(low) {
+	switch fold(path.Ext(name)) {
 	case ".tmp", ".part", ".partial", ".filepart", ".crdownload", ".writing", ".swp", ".camellock":
 		return true
 	}
