@@ -203,7 +203,7 @@ func (t *trial) tempName() string {
 	var temp string
 	r := spy{strings.NewReader("x"), func() {
 		entries, err := os.ReadDir(t.Home.Here)
-		t.must(err)
+		t.want("reading the folder", err, nil)
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), transports.TempPrefix) {
 				temp = e.Name()

@@ -69,15 +69,17 @@ func publishAbsent(t *trial) {
 	r := spy{strings.NewReader(pattern(400_000)), func() {
 		looks++
 		entries, err := os.ReadDir(t.Home.Here)
-		t.must(err)
+		t.want("reading the folder", err, nil)
 		for _, e := range entries {
 			if e.Name()[0] != '.' {
 				t.errorf("while it is written one sees %q", e.Name())
 			}
 		}
-		for _, name := range t.listed(t.Home.Box) {
-			if !transports.Ignored(name) {
-				t.errorf("while it is written List gives %q", name)
+		files, err := t.Box.List(t.ctx, t.Home.Box)
+		t.want("List", err, nil)
+		for _, f := range files {
+			if !transports.Ignored(f.Name) {
+				t.errorf("while it is written List gives %q", f.Name)
 			}
 		}
 	}}

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/navette-connect/navette/transports"
@@ -57,14 +59,12 @@ func Checks() []Check {
 // Run tries to break the law at a fresh site. nil: it held; ErrSkipped: it could not be tried.
 func (c Check) Run(ctx context.Context, site Site) error {
 	t := &trial{ctx: ctx, Site: site}
-	func() {
-		defer func() {
-			if r := recover(); r != nil && r != errStop {
-				panic(r)
-			}
-		}()
+	done := make(chan struct{})
+	go func() { // one of its own, which fatalf can end
+		defer close(done)
 		c.run(t)
 	}()
+	<-done
 	if more := len(t.errs) - 10; more > 0 {
 		t.errs = append(t.errs[:10], fmt.Errorf("… and %d more", more))
 	}
@@ -98,25 +98,26 @@ func Test(t *testing.T, open func(t *testing.T) Site) {
 type trial struct {
 	Site
 	ctx     context.Context
+	mu      sync.Mutex // a Box may read a source elsewhere
 	errs    []error
 	skipped error
 }
 
-// errStop ends a check whose further steps make no sense.
-var errStop = errors.New("stop")
-
 func (t *trial) errorf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.errs = append(t.errs, fmt.Errorf(format, args...))
 }
 
+// fatalf ends the check: its further steps make no sense. Not to be called while the Box is at work.
 func (t *trial) fatalf(format string, args ...any) {
 	t.errorf(format, args...)
-	panic(errStop)
+	runtime.Goexit()
 }
 
 func (t *trial) skipf(format string, args ...any) {
 	t.skipped = fmt.Errorf("%w: "+format, append([]any{ErrSkipped}, args...)...)
-	panic(errStop)
+	runtime.Goexit()
 }
 
 // must stops the check when the suite itself cannot prepare something.
