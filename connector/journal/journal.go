@@ -473,3 +473,15 @@ func ids(list []int64) string {
 	}
 	return string(b)
 }
+
+// TakeOver makes another owner the writer, under the next epoch; the one before is refused from then on.
+func (j *Journal) TakeOver(ctx context.Context, owner string) error {
+	_, err := j.d.Writer.ExecContext(ctx, j.d.Bind("UPDATE lease SET owner = ?, epoch = epoch + 1 WHERE name = 'writer'"), owner)
+	return err
+}
+
+// Exec runs one statement of ours that returns no rows: for the care of the journal and for tests.
+func (tx *Tx) Exec(query string, args ...any) error {
+	_, err := tx.exec(query, args...)
+	return err
+}
