@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/navette-connect/navette/connector/journal"
-	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 )
@@ -41,7 +39,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 	var list []answer
 	for _, r := range returns {
 		digest, size, err := e.spool.Write(ctx, func(w io.Writer) error {
-			out, err := r.NewWriter(w, lay.Source)
+			out, err := r.NewWriter(w, mappings.Source2{})
 			if err != nil {
 				return err
 			}
@@ -212,7 +210,7 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 	wanted := 0
 	digest, size, err := r.spool.Write(ctx, func(w io.Writer) error {
 		wanted = 0
-		out, err := own.NewWriter(w, lay.Source)
+		out, err := own.NewWriter(w, mappings.Source2{})
 		if err != nil {
 			return err
 		}
@@ -246,6 +244,3 @@ func signed(e *journal.Event) payment.Amount {
 	}
 	return e.Amount
 }
-
-var _ = strconv.Itoa
-var _ = message.New

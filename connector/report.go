@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strconv"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
-	"github.com/navette-connect/navette/transports"
 )
 
 // page is how many rows or events are read at a time when a return is written.
@@ -34,7 +32,6 @@ type ackRow struct {
 	Code      string `csv:"code"`
 	Message   string `csv:"message"`
 }
-
 type statusRow struct {
 	Seq           string `csv:"seq"`
 	Event         string `csv:"event"`
@@ -89,7 +86,7 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 	if whole || f.State == journal.FileDuplicate {
 		return list, nil
 	}
-	own, err := e.ownReturns(ctx, flow, f, lay, mappings.OnIntake)
+	own, err := e.ownReturns(ctx, flow, f, lay, flow.ownAt(mappings.OnIntake, false))
 	if err != nil {
 		return nil, err
 	}
@@ -101,19 +98,15 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 		err := add("rejects", suffixed(".rej.csv"), func(w *mappings.Writer) error { return e.rejects(ctx, f, w, lay) })
 		return list, err
 	}
-	own, err = e.ownReturns(ctx, flow, f, lay, mappings.OnRejects)
+	own, err = e.ownReturns(ctx, flow, f, lay, flow.ownAt(mappings.OnRejects, false))
 	return append(list, own...), err
 }
-
 func suffixed(s string) func(string) string { return func(stem string) string { return stem + s } }
 
 // fix writes a return into the spool; its name is given in the transaction that journals it.
 func (e *engine) fix(ctx context.Context, flow *Flow, file int64, kind string, d mappings.Dialect, fill func(*mappings.Writer) error) (answer, error) {
 	digest, size, err := e.spool.Write(ctx, func(w io.Writer) error {
-		out, err := d.NewWriter(w)
-		if err != nil {
-			return err
-		}
+		out := d.NewWriter(w)
 		if err := fill(out); err != nil {
 			return err
 		}
@@ -184,7 +177,6 @@ func rowAnswer(f *journal.File, l *journal.Line) (state, code, text string) {
 	}
 	return l.State, l.Code, l.Message
 }
-
 func decimal(a payment.Amount, d mappings.Dialect) string {
 	if a.IsZero() {
 		return ""
@@ -307,8 +299,8 @@ func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 		a.naming = suffixed(".ret.csv")
 		answers = append(answers, a)
 	}
-	for _, on := range []mappings.Moment{mappings.OnResult, mappings.OnAnswer} {
-		own, err := r.ownReturns(ctx, r.flow, f, lay, on)
+	for _, on := range []mappings.Moment{mappings.OnIntake, mappings.OnResult} {
+		own, err := r.ownReturns(ctx, r.flow, f, lay, r.flow.ownAt(on, true))
 		if err != nil {
 			return err
 		}
@@ -358,7 +350,7 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 		return err
 	}
 	seq := known.StatusSeq + 1
-	d := r.flow.Mapping.StatusDialect()
+	d := r.flow.Mapping.Dialect()
 	a, err := r.fix(ctx, r.flow, 0, "status", d, func(w *mappings.Writer) error { return r.statusRows(ctx, known.StatusMark, upto, seq, w, d) })
 	if err != nil {
 		return err
@@ -390,7 +382,6 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 	}
 	return err
 }
-
 func (r *report) statusRows(ctx context.Context, after, upto, seq int64, w *mappings.Writer, d mappings.Dialect) error {
 	if err := gocsv.MarshalCSV([]statusRow{}, w); err != nil {
 		return err
@@ -429,95 +420,6 @@ func moved(e *journal.Event, d mappings.Dialect) string {
 	}
 	return decimal(payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}, d)
 }
-
-// publish puts fixed returns into the folder, in the order they were fixed; one that cannot be published waits and holds
-// back those behind it.
-func (r *report) publish(ctx context.Context) error {
-	for {
-		list, err := r.j.Outbox(ctx, r.flow.Name, 100)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		for i := range list {
-			if err := r.deliver(ctx, &list[i]); err != nil {
-				r.soonest(time.Second)
-				return fmt.Errorf("publish %q: %w", list[i].Name, err)
-			}
-		}
-	}
-}
-
-// deliver publishes one return: same name, same bytes, however often it is tried. A name taken by another file gives way
-// to the next number, journalled before it is used.
-func (r *report) deliver(ctx context.Context, d *journal.Delivery) error {
-	box := r.flow.Outbox
-	base := d.Name
-	for i := 2; ; i++ {
-		to := box.Join(d.Folder, d.Name)
-		same, taken, err := r.stands(ctx, to, d)
-		if err != nil {
-			return err
-		}
-		if same {
-			break
-		}
-		if !taken {
-			if err := r.fault("publish"); err != nil {
-				return err
-			}
-			src, err := r.spool.Open(d.SHA256)
-			if err != nil {
-				return err
-			}
-			err = box.Publish(ctx, to, src, r.flow.FileMode)
-			src.Close()
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, transports.ErrExists) {
-				if errors.Is(err, transports.ErrFolder) {
-					return errors.Join(err, box.MakeDir(ctx, d.Folder))
-				}
-				return err
-			}
-		}
-		if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Rename(d, base, numbered, i) }); err != nil {
-			return err
-		}
-	}
-	if err := r.fault("published"); err != nil {
-		return err
-	}
-	if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Published(d.ID) }); err != nil {
-		return err
-	}
-	r.meter.published(r.flow.Name, d.Kind)
-	r.log.Info().Str("event", "return.published").Str("kind", d.Kind).Int64("file", d.FileID).Str("name", path.Base(d.Name)).Int64("bytes", d.Length).Msg("return published")
-	return nil
-}
-
-// stands tells whether a file stands under a name, and whether it is this return, byte for byte (an earlier try whose
-// note was lost).
-func (r *report) stands(ctx context.Context, to string, d *journal.Delivery) (same, taken bool, err error) {
-	s, err := r.flow.Outbox.Stat(ctx, to)
-	if errors.Is(err, transports.ErrGone) {
-		return false, false, nil
-	}
-	if errors.Is(err, transports.ErrRefused) { // a link or pipe of that name
-		return false, true, nil
-	}
-	if err != nil || s.Size != d.Length {
-		return false, err == nil, err
-	}
-	f, err := r.flow.Outbox.Open(ctx, to)
-	if err != nil {
-		return false, false, err
-	}
-	defer f.Close()
-	digest, err := digestOf(f)
-	return digest == d.SHA256, true, err
-}
-
 func (r *report) soonest(d time.Duration) {
 	if d <= 0 {
 		d = time.Millisecond

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -130,9 +131,13 @@ func TestNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
-	untrusted := httptest.NewTLSServer(count)
+	silent := log.New(io.Discard, "", 0)
+	untrusted := httptest.NewUnstartedServer(count)
+	untrusted.Config.ErrorLog = silent
+	untrusted.StartTLS()
 	defer untrusted.Close()
 	old := httptest.NewUnstartedServer(count)
+	old.Config.ErrorLog = silent
 	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	old.StartTLS()
 	defer old.Close()

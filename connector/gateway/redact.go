@@ -36,6 +36,9 @@ func (c *Client) Redact(s string) string { return c.redact.Replace(s) }
 // Clean makes a foreign text fit for a message: without secrets, control characters and e-mail addresses, valid UTF-8,
 // of bounded length.
 func (c *Client) Clean(s string) string {
+	if s == "" {
+		return ""
+	}
 	s = c.redact.Replace(s) // before any cut, which could leave half a secret
 	if len(s) > 16*maxText {
 		s = s[:16*maxText]
@@ -55,6 +58,9 @@ func (c *Client) Clean(s string) string {
 
 // Message is Clean without what an instruction says of its customer: PSPs like to repeat a wrong phone number.
 func (c *Client) Message(in *payment.Instruction, s string) string {
+	if s == "" {
+		return ""
+	}
 	cu := &in.Customer
 	values := []string{cu.Email, cu.Name, cu.Phone, cu.SIREN, cu.ID}
 	for _, p := range cu.Address {

@@ -190,3 +190,12 @@ func (tx *Tx) Finish(flow string) error {
  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.file_id = file.id AND d.state = 'fixed')`, flow)
 	return err
 }
+
+// Mark reads how far a reader of events has come, and when it last wrote, within a write.
+func (tx *Tx) Mark(reader string) (event, at int64, err error) {
+	err = tx.one("SELECT event_id, at FROM mark WHERE reader = ?", reader).Scan(&event, &at)
+	if errors.Is(err, ErrMissing) {
+		return 0, 0, nil
+	}
+	return event, at, err
+}

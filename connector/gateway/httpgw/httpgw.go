@@ -77,6 +77,9 @@ func path(k payment.Kind) string {
 // done, refused or retry. Else the error's kind is payment.ErrUncertain, ErrNotSent or ErrStopped, and the outcome
 // still carries its NV code and message.
 func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	if in.Key == "" { // would be a payment nobody can ask about
+		return payment.Outcome{}, &gateway.Error{Kind: payment.ErrStopped, Code: gateway.CodeAddress, Text: "an instruction without a key"}
+	}
 	h := g.header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Idempotency-Key"] = []string{in.Key}

@@ -216,6 +216,14 @@ func TestSubmitAnswers(t *testing.T) {
 	}
 }
 
+func TestSubmitWithoutKey(t *testing.T) {
+	p, g := open(t)
+	p.answer = answer{201, jsonType, `{"id":"pr_1","state":"open"}`, ""}
+	if _, err := g.Submit(t.Context(), &payment.Instruction{Kind: payment.Request, Reference: "FA26-1"}); !errors.Is(err, payment.ErrStopped) || p.Request != nil {
+		t.Errorf("error %v, request %v; want kind %v and no request", err, p.Request, payment.ErrStopped)
+	}
+}
+
 func TestSubmitOutcome(t *testing.T) {
 	p, g := open(t)
 	p.answer = answer{201, jsonType, `{"id":"pr_7F3K2","state":"open","link":"https://pay.example/r/7F3K2","reference":"FA26-00412","amount":{"value":123456,"currency":"EUR"},"transaction_id":""}`, ""}

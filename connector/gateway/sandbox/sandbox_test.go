@@ -198,6 +198,23 @@ func TestDefaultScript(t *testing.T) {
 	}
 }
 
+// TestDocumentedScript: what docs/sandbox.md shows can be used as it is.
+func TestDocumentedScript(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(b), "```yaml\nrules:")
+	src, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("docs/sandbox.md shows no script")
+	}
+	s := script(t, "rules:"+src)
+	if len(s.Rules) != 6 || len(s.Operations) != 2 || len(s.Known) != 3 {
+		t.Errorf("%d rules, %d rules of operations, %d transactions; want 6, 2, 3", len(s.Rules), len(s.Operations), len(s.Known))
+	}
+}
+
 func TestParseScriptRefuses(t *testing.T) {
 	for _, src := range []string{
 		`rulez: []`, `rules: [{after: soon}]`, `rules: [{after: -2s}]`, `rules: [{pay: "12,50"}]`, `rules: [{pay: "-1"}]`, `rules: [{pay: full, expire: true}]`,

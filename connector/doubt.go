@@ -1,0 +1,144 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// lookAt is when a look-up of something sent at `sent` and in doubt since `since` is believed (microseconds).
+func (d *dispatch) lookAt(sent, since int64) int64 {
+	if d.account.Idempotent && since-sent < d.account.Window.Microseconds() {
+		return since + min(d.account.Settle, time.Second).Microseconds() // the same key again is harmless
+	}
+	return since + d.account.Settle.Microseconds()
+}
+
+// found adopts what a look-up found, if it is what was sent; other values are held for a person, with an alarm.
+func (d *dispatch) found(it *journal.Item, out payment.Outcome) journal.Answer {
+	if err := out.Matches(&it.Instruction); err != nil {
+		d.log.Error().Str("event", "lookup.differs").Str("code", "NV-2102").Int64("instruction", it.ID).Err(err).Msg("the PSP has other values under our key: held")
+		return journal.Answer{ID: it.ID, State: payment.Held, Code: "NV-2102", Message: err.Error(), PaymentID: out.PaymentID}
+	}
+	if out.Verdict == payment.VerdictRefused {
+		return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}
+	}
+	return d.answer(it, out)
+}
+
+// unknown is doubt: looked up once a late effect must have shown.
+func (d *dispatch) unknown(it *journal.Item, err error) journal.Answer {
+	now := d.now().UnixMicro()
+	d.log.Warn().Str("event", "answer.lost").Str("code", "NV-2101").Int64("instruction", it.ID).Err(err).Msg("answer lost: looked up before anything is sent again")
+	sent := it.SentAt
+	if sent == 0 {
+		sent = now
+	}
+	return journal.Answer{ID: it.ID, State: payment.Uncertain, Code: "NV-2101", Message: message.New("NV-2101.lost").In(d.lang), LookAt: d.lookAt(sent, now)}
+}
+
+// doubts settles what is due to be looked up; it tells when the next is due.
+func (d *dispatch) doubts(ctx context.Context) (next time.Duration, err error) {
+	now := d.now().UnixMicro()
+	list, err := d.j.DueBefore(ctx, "look", d.account.Account, now, d.account.Concurrency*4)
+	if err != nil {
+		return 0, err
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, d.account.Concurrency)
+	errs := make([]error, len(list))
+	for i := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = d.settle(ctx, list[i])
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return 0, err
+	}
+	if len(list) > 0 {
+		return time.Millisecond, nil
+	}
+	at, err := d.j.NextDue(ctx, "look", d.account.Account)
+	if err != nil || at == 0 {
+		return 0, err
+	}
+	return max(time.Duration(at-now)*time.Microsecond, time.Millisecond), nil
+}
+
+// settle decides one doubt: found is adopted, twice absent is sent again under the same key, else it stays with a person.
+func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
+	it, err := d.j.Item(ctx, due.Subject)
+	if err != nil {
+		return err
+	}
+	forget := func() error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error { return tx.ClearDue("look", it.ID) })
+	}
+	later := func(n int64, in time.Duration) error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue("look", it.ID, d.account.Account, tx.Now+in.Microseconds(), n)
+		})
+	}
+	if it.State != payment.Uncertain {
+		return forget()
+	}
+	now := d.now().UnixMicro()
+	if d.account.Idempotent && now-it.SentAt < d.account.Window.Microseconds() {
+		return d.resend(ctx, it)
+	}
+	if !d.gate.pass(ctx, d.now) {
+		return nil
+	}
+	defer d.gate.release()
+	if d.limit.Wait(ctx) != nil {
+		return nil
+	}
+	begun := time.Now()
+	out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
+	d.meter.exchange(d.account.Name, "lookup", payment.Judge(out, err).String(), time.Since(begun))
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		d.gate.open()
+		a := d.found(&it, out)
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			if err := tx.RecordAnswers([]journal.Answer{a}); err != nil {
+				return err
+			}
+			return tx.ClearDue("look", it.ID)
+		})
+	case errors.Is(err, payment.ErrUnknown) && due.N == 0: // absent once: a late effect may still show
+		d.gate.open()
+		return later(1, d.account.Settle)
+	case errors.Is(err, payment.ErrUnknown):
+		d.gate.open()
+		return d.resend(ctx, it)
+	case errors.Is(err, payment.ErrUnsupported):
+		d.log.Warn().Str("event", "lookup.unsupported").Str("code", "NV-2101").Int64("instruction", it.ID).Msg("the PSP cannot be asked: a person decides (navette resolve)")
+		return forget()
+	case errors.Is(err, payment.ErrStopped):
+		d.stop(ctx, err)
+		return later(due.N, d.account.Settle)
+	default:
+		d.alarms.report(d.log, "gateway:"+d.account.Name, err)
+		return later(due.N, backoff(int(due.N)+1))
+	}
+}
+
+// resend sends an uncertain instruction again under its own key.
+func (d *dispatch) resend(ctx context.Context, it journal.Item) error {
+	if d.inFlight() >= d.groupSize() {
+		return nil // still due
+	}
+	_, err := d.enqueue(ctx, []journal.Item{it}, func(tx *journal.Tx) error { return tx.ClearDue("look", it.ID) })
+	return err
+}

@@ -1,0 +1,129 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// differs names the values of two instructions that differ; e-mail and phone are named, never shown.
+func (n *intake) differs(ctx context.Context, id, known int64) string {
+	now, err1 := n.j.Item(ctx, id)
+	old, err2 := n.j.Item(ctx, known)
+	if err1 != nil || err2 != nil {
+		return "?"
+	}
+	var list []string
+	show := func(field, was, is string) {
+		if was != is {
+			list = append(list, n.say(message.New("NV-1403.field", "field", field, "known", was, "now", is)))
+		}
+	}
+	show(n.word("amount"), n.money(old.Amount), n.money(now.Amount))
+	show(n.word("due_on"), n.date(old.DueOn), n.date(now.DueOn))
+	show(n.word("channel"), old.Channel, now.Channel)
+	for _, p := range [][3]string{{"email", old.Customer.Email, now.Customer.Email}, {"phone", old.Customer.Phone, now.Customer.Phone}} {
+		if p[1] != p[2] {
+			list = append(list, n.say(message.New("NV-1403.hidden", "field", n.word(p[0]))))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, n.word("other"))
+	}
+	return strings.Join(list, ", ")
+}
+func (n *intake) word(field string) string { return n.say(message.New("ui.field." + field)) }
+func (n *intake) money(a payment.Amount) string {
+	if a.IsZero() {
+		return ""
+	}
+	mark := byte('.')
+	if n.flow.Mapping.Locale == "fr" {
+		mark = ','
+	}
+	return a.Decimal(mark) + " " + a.Currency
+}
+func (n *intake) date(iso string) string {
+	if len(iso) != 10 {
+		return iso
+	}
+	return iso[8:] + "/" + iso[5:7] + "/" + iso[:4]
+}
+func (n *intake) day(us int64) string { return journal.Time(us).In(n.location).Format("02/01/2006") }
+
+// limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
+func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
+	for _, l := range []struct{ limit, text string }{{n.flow.Limits.Amount, "NV-1504.amount"}, {n.flow.FourEyes, "NV-1504.four_eyes"}} {
+		if l.limit == "" || l.limit == "none" {
+			continue
+		}
+		totals, err := n.j.Totals(ctx, f.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range totals {
+			limit, err := payment.ParseDecimal(l.limit, t.Currency)
+			if err != nil {
+				return fmt.Errorf("limit of flow %s: %w", f.Flow, err)
+			}
+			if t.Max <= limit.Minor {
+				continue
+			}
+			text := n.say(message.New(l.text, "amount", n.money(payment.Amount{Minor: t.Max, Currency: t.Currency}), "limit", n.money(limit)))
+			if err := n.j.Do(ctx, func(tx *journal.Tx) error {
+				_, err := tx.HoldOver(f, t.Currency, limit.Minor, "NV-1504", text)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holdsFile tells why a whole file must wait for a person; "" when it need not.
+func (n *intake) holdsFile(ctx context.Context, f *journal.File, rows int64) (code, text string, err error) {
+	lifted := func(code string) bool { return strings.Contains(f.Released, code) }
+	if age := n.now().UnixNano() - f.ModTime; n.flow.MaxAge > 0 && age > n.flow.MaxAge.Nanoseconds() && !lifted("NV-1006") {
+		return "NV-1006", n.say(message.New("NV-1006.old", "date", n.day(f.ModTime/1000), "limit", n.flow.MaxAge.String())), nil
+	}
+	if l := int64(n.flow.Limits.Rows); l > 0 && rows > l && !lifted("NV-1504") {
+		return "NV-1504", n.say(message.New("NV-1504.rows", "rows", fmt.Sprint(rows), "limit", fmt.Sprint(l))), nil
+	}
+	if l := n.flow.Limits.Total; l != "" && l != "none" && !lifted("NV-1504") {
+		totals, err := n.j.Totals(ctx, f.ID)
+		if err != nil {
+			return "", "", err
+		}
+		for _, t := range totals {
+			limit, err := payment.ParseDecimal(l, t.Currency)
+			if err != nil {
+				return "", "", fmt.Errorf("limit of flow %s: %w", f.Flow, err)
+			}
+			if t.Minor > limit.Minor {
+				return "NV-1504", n.say(message.New("NV-1504.total", "total", n.money(payment.Amount{Minor: t.Minor, Currency: t.Currency}), "limit", n.money(limit))), nil
+			}
+		}
+	}
+	if n.flow.FirstFile == "hold" && !lifted("NV-1505") {
+		known, err := n.j.Flow(ctx, f.Flow)
+		if err != nil {
+			return "", "", err
+		}
+		if known.Approved != n.approval() {
+			key := "NV-1505.first"
+			if known.Approved != "" {
+				key = "NV-1505.changed"
+			}
+			return "NV-1505", n.say(message.New(key)), nil
+		}
+	}
+	return "", "", nil
+}
+
+// approval is what a first file is released for: this mapping, this account.
+func (n *intake) approval() string { return n.flow.Mapping.Hash() + "@" + n.flow.Account }
