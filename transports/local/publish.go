@@ -55,6 +55,7 @@ type temp struct {
 	folder *folder
 	file   *os.File // nil once closed
 	name   string
+	is     unix.Stat_t // which file it is, once finished
 }
 
 func (d *folder) temp() (*temp, error) {
@@ -109,6 +110,9 @@ func (t *temp) finish() error {
 	if err := t.file.Sync(); err != nil {
 		return err
 	}
+	if err := unix.Fstat(int(t.file.Fd()), &t.is); err != nil {
+		return err
+	}
 	if err := t.ask("close"); err != nil {
 		return err
 	}
@@ -125,7 +129,10 @@ func (t *temp) become(d *folder, name string) error {
 		if errors.Is(err, unix.ENOENT) { // a sweeper's work: no lock held it off
 			err = fmt.Errorf("%w: the temporary file is gone: %v", transports.ErrRetry, err)
 		}
-		return t.abandon(acted(err))
+		err = t.abandon(acted(err))
+		if now, e := d.stat(name); e != nil || !unchanged(t.is, now) {
+			return err
+		} // the answer was lost, or a sweeper did the second half: it has its name
 	}
 	return unsure("published, but not known to be durable", d.sync())
 }

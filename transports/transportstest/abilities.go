@@ -245,15 +245,30 @@ func sweepLive(t *trial) {
 	t.want("Publish", t.Box.Publish(t.ctx, t.at("x.csv"), r, 0o600), nil)
 	t.holds(t.here("x.csv"), text)
 	t.names(t.Home.Here, "x.csv")
-	for range 5 { // the short moments between the steps
+	for round := range 10 { // the short moments between the steps: there a Publish may fail, and says so
+		name := func(i int) string { return fmt.Sprintf("r%d-%d.csv", round, i) }
 		errs := race(func(i int) error {
 			if i%2 == 0 {
 				return s.Sweep(t.ctx, t.Home.Box)
 			}
-			return nil
+			return t.publish(t.at(name(i)), text)
 		})
 		for i, err := range errs {
-			t.want(fmt.Sprintf("Sweep of racer %d", i), err, nil)
+			switch {
+			case i%2 == 0:
+				t.want(fmt.Sprintf("Sweep of racer %d", i), err, nil)
+			case err == nil:
+				t.holds(t.here(name(i)), text)
+			default:
+				t.want(fmt.Sprintf("Publish of racer %d", i), err, transports.ErrRetry)
+			}
+		}
+	}
+	entries, err := os.ReadDir(t.Home.Here)
+	t.must(err)
+	for _, e := range entries {
+		if e.Name()[0] == '.' {
+			t.errorf("%q is left", e.Name())
 		}
 	}
 }
