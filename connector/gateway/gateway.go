@@ -56,6 +56,9 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind}
 }
 
+// NVCode gives the message code, for whoever knows errors that have one without knowing this package.
+func (e *Error) NVCode() string { return e.Code }
+
 // CodeOf gives the NV code an error carries, "" if none.
 func CodeOf(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
