@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -131,13 +130,9 @@ func TestNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
-	silent := log.New(io.Discard, "", 0)
-	untrusted := httptest.NewUnstartedServer(count)
-	untrusted.Config.ErrorLog = silent
-	untrusted.StartTLS()
+	untrusted := httptest.NewTLSServer(count)
 	defer untrusted.Close()
 	old := httptest.NewUnstartedServer(count)
-	old.Config.ErrorLog = silent
 	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	old.StartTLS()
 	defer old.Close()
