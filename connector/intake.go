@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -150,8 +151,16 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 func (n *intake) take(ctx context.Context, r transports.Ready) error {
 	box := n.flow.Inbox
 	var f journal.File
+	markers := ""
+	if len(r.Markers) > 0 {
+		b, err := json.Marshal(r.Markers)
+		if err != nil {
+			return err
+		}
+		markers = string(b)
+	}
 	err := n.j.Do(ctx, func(tx *journal.Tx) (err error) {
-		f, err = tx.NewFile(journal.File{Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: box.Join(n.flow.In, r.File.Name), Size: r.File.Size, ModTime: r.File.ModTime.UnixNano()},
+		f, err = tx.NewFile(journal.File{Markers: markers, Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: box.Join(n.flow.In, r.File.Name), Size: r.File.Size, ModTime: r.File.ModTime.UnixNano()},
 			func(id int64) string { return box.Join(n.flow.In, n.claimName(id, r.File.Name)) })
 		return err
 	})
@@ -159,16 +168,29 @@ func (n *intake) take(ctx context.Context, r transports.Ready) error {
 		return err
 	}
 	n.settler.Forget(r.File.Name)
-	if err := n.advance(ctx, f); err != nil {
-		return err
+	return n.advance(ctx, f)
+}
+
+// unmark moves the markers of a taken file away with it; they are in the journal, since a marker left behind would make
+// the next file of that name ready at once.
+func (n *intake) unmark(ctx context.Context, f *journal.File) error {
+	if f.Markers == "" {
+		return nil
 	}
-	for _, m := range r.Markers { // the marker goes the way of its file
-		to := box.Join(n.flow.Done, n.archiveName(&f, m))
-		if err := box.Move(ctx, box.Join(n.flow.In, m), to); err != nil && !errors.Is(err, transports.ErrGone) {
-			n.log.Warn().Err(err).Str("event", "marker.left").Msg("the marker could not be moved away")
+	var names []string
+	if err := json.Unmarshal([]byte(f.Markers), &names); err != nil {
+		return fmt.Errorf("markers: %w", err)
+	}
+	for _, m := range names {
+		to := n.flow.Inbox.Join(n.flow.Done, n.archiveName(f, m))
+		err := n.flow.Inbox.Move(ctx, n.flow.Inbox.Join(n.flow.In, m), to)
+		if err != nil && !errors.Is(err, transports.ErrGone) && !errors.Is(err, transports.ErrExists) {
+			n.alarms.report(n.log, "marker:"+n.flow.Name, fmt.Errorf("marker %q: %w", m, err))
+			return nil // tried again with the next step
 		}
 	}
-	return nil
+	f.Markers = ""
+	return n.set(ctx, f, f.State, "markers", "")
 }
 
 // claimName is unique among all navettes: it names the journal and the file's number in it.
@@ -219,6 +241,9 @@ func (n *intake) advance(ctx context.Context, f journal.File) (err error) {
 			f, err = n.spoolFile(ctx, f)
 		case journal.FileSpooled:
 			if f, err = n.archive(ctx, f, n.flow.Done); err == nil {
+				err = n.unmark(ctx, &f)
+			}
+			if err == nil {
 				f, err = n.judge(ctx, f)
 			}
 		case journal.FileHeld:

@@ -32,6 +32,14 @@ type app struct {
 	flags     config.Overrides
 	in        io.Reader
 	out, errs io.Writer
+	hooks     hooks
+}
+
+// hooks are asked at each act that a crash may cut short; tests end the process there. All nil in production.
+type hooks struct {
+	folder  func(op, path string) error // of local folders
+	journal func(op string) error       // commit, committed
+	point   func(point string) error    // of the spool and the connector
 }
 
 // lang is the language of everything people read.
@@ -93,7 +101,7 @@ func (a *app) load(secrets config.Secrets) (*config.Config, error) {
 	for name := range gatewayTypes() {
 		opt.Gateways = append(opt.Gateways, name)
 	}
-	for name := range transportTypes() {
+	for name := range transportTypes(a.hooks) {
 		opt.Transports = append(opt.Transports, name)
 	}
 	cfg, err := config.Load(a.env, opt)
@@ -154,11 +162,11 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), nil)
+	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), a.hooks.point)
 	if err != nil {
 		return nil, err
 	}
-	setup := connector.Setup{Journal: j, Spool: spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang}
+	setup := connector.Setup{Journal: j, Spool: spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]
@@ -177,7 +185,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 	}
 	boxes := map[string]transports.Box{}
 	for name, t := range cfg.Transports {
-		box, err := transportTypes()[t.Type](t)
+		box, err := transportTypes(a.hooks)[t.Type](t)
 		if err != nil {
 			return nil, &exitError{exitConfig, fmt.Errorf("transport %s: %w", name, err)}
 		}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"path/filepath"
 
 	"github.com/navette-connect/navette/connector"
@@ -11,7 +11,6 @@ import (
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
-	"github.com/navette-connect/navette/mappings/presets"
 	"github.com/navette-connect/navette/transports"
 	"github.com/navette-connect/navette/transports/local"
 )
@@ -28,9 +27,9 @@ func gatewayTypes() map[string]func(s gatewayPlace, g *config.Gateway) (connecto
 }
 
 // transportTypes makes a box of each type.
-func transportTypes() map[string]func(*config.Transport) (transports.Box, error) {
+func transportTypes(h hooks) map[string]func(*config.Transport) (transports.Box, error) {
 	return map[string]func(*config.Transport) (transports.Box, error){
-		"local": func(*config.Transport) (transports.Box, error) { return local.New(local.Options{}), nil },
+		"local": func(*config.Transport) (transports.Box, error) { return local.New(local.Options{Fault: h.folder}), nil },
 	}
 }
 
@@ -41,9 +40,18 @@ func formats() map[string]mappings.Opener {
 
 // gatewayPlace is what the process gives to gateways that need a place of their own.
 type gatewayPlace struct {
-	stateDir string
-	baseURL  string // where the listener serves, for the sandbox's pages
-	sandbox  *sandbox.PSP
+	stateDir  string
+	baseURL   string                  // where the listener serves, for the sandbox's pages
+	sandboxes map[string]*sandbox.PSP // by gateway; they outlive a reload, since they are the PSP's memory
+}
+
+// Close ends the sandboxes.
+func (p gatewayPlace) Close() error {
+	var errs []error
+	for _, psp := range p.sandboxes {
+		errs = append(errs, psp.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func openHTTP(_ gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
@@ -52,29 +60,22 @@ func openHTTP(_ gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
 }
 
 func openSandbox(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
-	psp := s.sandbox
+	psp := s.sandboxes[g.Name]
 	if psp == nil {
-		o := sandbox.Options{File: filepath.Join(s.stateDir, "sandbox-"+g.Name+".jsonl")}
+		o := sandbox.Options{File: filepath.Join(s.stateDir, "sandbox-"+g.Name+".jsonl"), WebhookSecret: gateway.Secret(g.WebhookSecret.Reveal())}
 		if g.Idempotent {
 			o.Personality = sandbox.Idempotent
 		}
+		var err error
 		if g.Script != "" {
-			script, err := readScript(g.Script)
-			if err != nil {
+			if o.Script, err = readScript(g.Script); err != nil {
 				return nil, err
 			}
-			o.Script = script
 		}
-		var err error
 		if psp, err = sandbox.New(o); err != nil {
 			return nil, err
 		}
+		s.sandboxes[g.Name] = psp
 	}
-	gw, err := psp.Gateway(s.baseURL)
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	return gw, nil
+	return psp.Gateway(s.baseURL)
 }
-
-var _ = presets.Names

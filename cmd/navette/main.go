@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // for hosts without zoneinfo
 
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/journal"
@@ -28,6 +30,7 @@ const (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http may write bytes a server sent unasked: they could hold a token
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	code := run(ctx, os.Args[1:], config.ReadEnvironment(), os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/gateway/sandbox"
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/journal/sqlite"
 )
@@ -41,7 +42,7 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	for _, w := range cfg.Warnings {
 		log.Warn().Str("event", "config.warning").Str("code", w.Code).Msg(w.In(a.lang()))
 	}
-	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{})
+	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{Fault: a.hooks.journal})
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,9 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	meter := connector.NewMeter(reg)
-	s, err := a.build(cfg, j, log, meter, placeOf(cfg))
+	place := placeOf(cfg)
+	defer func() { err = errors.Join(err, place.Close()) }()
+	s, err := a.build(cfg, j, log, meter, place)
 	if err != nil {
 		return err
 	}
@@ -68,7 +71,7 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 		ended := make(chan error, 1)
 		running, stop := context.WithCancel(ctx)
 		go func() { ended <- s.connector.Run(running) }()
-		next, err := a.await(ctx, log, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, placeOf(cfg)) })
+		next, err := a.await(ctx, log, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, place) })
 		if next == nil {
 			notify(log, daemon.SdNotifyStopping)
 			stop()
@@ -120,7 +123,7 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 }
 
 func placeOf(cfg *config.Config) gatewayPlace {
-	return gatewayPlace{stateDir: cfg.Process.StateDir}
+	return gatewayPlace{stateDir: cfg.Process.StateDir, sandboxes: map[string]*sandbox.PSP{}}
 }
 
 // notify tells systemd, if it listens.
@@ -161,12 +164,14 @@ func (a *app) onceCommand() *cobra.Command {
 			return err
 		}
 		log := a.logger(cfg.Process)
-		j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{})
+		j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{Fault: a.hooks.journal})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		s, err := a.build(cfg, j, log, nil, placeOf(cfg))
+		place := placeOf(cfg)
+		defer func() { err = errors.Join(err, place.Close()) }()
+		s, err := a.build(cfg, j, log, nil, place)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ CREATE TABLE file (
   stem TEXT NOT NULL DEFAULT '',            -- of its returns, given once with the first of them
   claim {blob} NOT NULL,                    -- path it was renamed to
   place {blob} NOT NULL,                    -- path where it is now
+  markers TEXT NOT NULL DEFAULT '',         -- names of its marker files still to be moved away, JSON
   state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
   size BIGINT NOT NULL, mtime BIGINT NOT NULL, sha256 TEXT NOT NULL DEFAULT '',
   mapping TEXT NOT NULL DEFAULT '',         -- name and hash of the mapping that judged it

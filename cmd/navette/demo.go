@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/gateway/sandbox"
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/journal/sqlite"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+//go:embed demo
+var demoFiles embed.FS
+
+const demoSample = "FACTURES_20261120.csv"
+
+func (a *app) demoCommand() *cobra.Command {
+	var dir string
+	var exit bool
+	c := command("demo", a.say("ui.demo.short"), cobra.NoArgs, func(c *cobra.Command, _ []string) error {
+		return a.demo(c.Context(), dir, exit)
+	})
+	c.Long = a.say("ui.demo.long")
+	c.Flags().StringVar(&dir, "dir", "", a.say("ui.demo.dir"))
+	c.Flags().BoolVar(&exit, "exit", false, a.say("ui.demo.exit"))
+	return c
+}
+
+// demo runs the whole product on the sandbox PSP and a sample file, in a folder of its own, and says what happens.
+func (a *app) demo(ctx context.Context, dir string, exit bool) (err error) {
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "navette-demo-"); err != nil {
+			return err
+		}
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	fresh, err := prepareDemo(dir)
+	if err != nil {
+		return err
+	}
+	// Nothing of the machine's configuration counts here.
+	flags := config.Overrides{ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state"), Lang: a.lang()}
+	own := &app{flags: flags, in: a.in, out: a.out, errs: a.errs}
+	cfg, err := own.load(config.SecretsRequired)
+	if err != nil {
+		return err
+	}
+	log := zerolog.New(a.errs).Level(zerolog.ErrorLevel)
+	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	script, err := readScript(cfg.Gateways["psp"].Script)
+	if err != nil {
+		return err
+	}
+	psp, err := sandbox.New(sandbox.Options{Script: script, File: filepath.Join(cfg.Process.StateDir, "sandbox.jsonl")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, psp.Close()) }()
+	web := &listener{journal: j, gather: prometheus.NewRegistry(), log: log, extra: psp.Handler()}
+	stopWeb, err := web.start("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopWeb()) }()
+	s, err := own.build(cfg, j, log, nil, gatewayPlace{stateDir: cfg.Process.StateDir, baseURL: "http://" + web.address, sandboxes: map[string]*sandbox.PSP{"psp": psp}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	web.serve(s.connector)
+
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.connector.Run(running) }()
+	t := &teller{app: a, j: j, dir: dir, files: map[int64]string{}, told: map[string]bool{}}
+	err = t.tell(running, fresh, exit)
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// prepareDemo lays the folder out; fresh is false when a demonstration ran there before, whose sample is known by now.
+func prepareDemo(dir string) (fresh bool, err error) {
+	for _, d := range []string{"etc/mappings", "in", "out", "done", "rejected", "state"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o750); err != nil {
+			return false, err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "state", "journal.db")); err == nil {
+		return false, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for name, to := range map[string]string{"navette.yaml": "etc/navette.yaml", "script.yaml": "etc/script.yaml", "factures.yaml": "etc/mappings/factures.yaml"} {
+		b, err := demoFiles.ReadFile("demo/" + name)
+		if err != nil {
+			return false, err
+		}
+		text := strings.ReplaceAll(string(b), "{{DIR}}", dir)
+		if err := os.WriteFile(filepath.Join(dir, to), []byte(text), 0o640); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func readScript(path string) (*sandbox.Script, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.ParseScript(b)
+}
+
+// teller says in plain words what the journal tells.
+type teller struct {
+	*app
+	j     *journal.Journal
+	dir   string
+	files map[int64]string // state last told
+	told  map[string]bool  // returns already shown
+	event int64
+}
+
+func (t *teller) tell(ctx context.Context, fresh, exit bool) error {
+	t.line("ui.demo.intro", "dir", t.dir)
+	sample, err := demoFiles.ReadFile("demo/" + demoSample)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		t.line("ui.demo.dropped", "file", demoSample)
+		t.show(sample, 100)
+		tmp := filepath.Join(t.dir, "in", "."+demoSample)
+		if err := os.WriteFile(tmp, sample, 0o640); err != nil {
+			return err
+		}
+		if err := os.Rename(tmp, filepath.Join(t.dir, "in", demoSample)); err != nil {
+			return err
+		}
+	} else if exit {
+		t.line("ui.demo.again", "dir", t.dir)
+		return nil
+	}
+	invited := false
+	for ctx.Err() == nil {
+		if err := t.step(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if !invited && (!fresh || t.complete(ctx)) {
+			if invited = true; exit {
+				t.line("ui.demo.end", "dir", t.dir)
+				return nil
+			}
+			t.line("ui.demo.yours", "dir", t.dir)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// step tells what is new.
+func (t *teller) step(ctx context.Context) error {
+	files, err := t.j.RecentFiles(ctx, "", 50)
+	if err != nil {
+		return err
+	}
+	for _, f := range slices.Backward(files) {
+		if f.Judged && t.files[f.ID] == "" {
+			t.files[f.ID] = f.State
+			if err := t.judged(ctx, &f); err != nil {
+				return err
+			}
+		}
+	}
+	events, err := t.j.EventsAfter(ctx, "factures", t.event, 500)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		t.event = e.ID
+		args := []string{"reference", or(e.Reference, e.TransactionID), "word", t.say("ui.event." + e.Word), "amount", e.Amount.String(), "reason", ""}
+		if e.Reason != "" {
+			args[len(args)-1] = " (" + e.Reason + ")"
+		}
+		t.line("ui.demo.event", args...)
+		if e.Word == payment.WordSent {
+			if it, err := t.j.Item(ctx, e.InstructionID); err == nil && it.Link != "" {
+				t.line("ui.demo.link", "link", it.Link)
+			}
+		}
+	}
+	return t.returns(ctx)
+}
+
+func (t *teller) judged(ctx context.Context, f *journal.File) error {
+	t.line("ui.demo.taken", "file", f.Name, "accepted", fmt.Sprint(f.Accepted), "held", fmt.Sprint(f.Held), "rejected", fmt.Sprint(f.Rejected), "skipped", fmt.Sprint(f.Skipped), "duplicate", fmt.Sprint(f.DuplicateRows), "left", fmt.Sprint(f.LeftOut))
+	if f.Code != "" {
+		t.printf("   %s  %s\n", f.Code, f.Message)
+	}
+	rows, err := t.j.Entries(ctx, f.Flow, "", 200)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.File == f.Name && r.Code != "" {
+			t.printf("   %s\n", t.say("ui.demo.row", "line", fmt.Sprint(r.Line), "reference", r.Reference, "state", t.say("ui.state."+r.State), "code", r.Code, "message", r.Text))
+		}
+	}
+	t.printf("\n")
+	return nil
+}
+
+// returns shows each file written back, once.
+func (t *teller) returns(ctx context.Context) error {
+	entries, err := os.ReadDir(filepath.Join(t.dir, "out"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if t.told[e.Name()] || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		t.told[e.Name()] = true
+		b, err := os.ReadFile(filepath.Join(t.dir, "out", e.Name()))
+		if err != nil {
+			return err
+		}
+		t.printf("\n")
+		t.line("ui.demo.written", "file", path.Join("out", e.Name()), "what", t.say("ui.demo.kind."+kindOf(e.Name())))
+		t.show(b, 30)
+	}
+	return nil
+}
+
+func kindOf(name string) string {
+	for suffix, kind := range map[string]string{".ack.csv": "ack", ".rej.csv": "rejects", ".ret.csv": "result"} {
+		if strings.HasSuffix(name, suffix) {
+			return kind
+		}
+	}
+	return "status"
+}
+
+// complete tells whether the sample has made its whole round: everything answered, paid and told.
+func (t *teller) complete(ctx context.Context) bool {
+	s, err := t.j.FlowStatus(ctx, "factures")
+	if err != nil || s.Files[journal.FileDone]+s.Files[journal.FileAccepted] == 0 || s.Flow.StatusMark == 0 {
+		return false
+	}
+	for _, state := range []payment.State{payment.Accepted, payment.Sending, payment.Uncertain, payment.Open, payment.PartiallyPaid} {
+		if s.Rows[string(state)] > 0 {
+			return false
+		}
+	}
+	untold, err := t.j.Untold(ctx, "factures", s.Flow.StatusMark, 1)
+	waiting, err2 := t.j.Outbox(ctx, "factures", 1)
+	return err == nil && err2 == nil && len(untold) == 0 && len(waiting) == 0 && s.Rows[string(payment.Paid)] > 0
+}
+
+func (t *teller) line(key string, args ...string) { t.printf("%s\n", t.say(key, args...)) }
+
+// show prints a file as text, indented; the sample and its answers are Windows-1252.
+func (t *teller) show(b []byte, most int) {
+	text, err := charmap.Windows1252.NewDecoder().String(string(b))
+	if err != nil {
+		text = string(b)
+	}
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
+	for i, l := range lines {
+		if i == most {
+			t.printf("     …\n")
+			break
+		}
+		t.printf("     %s\n", l)
+	}
+	t.printf("\n")
+}
