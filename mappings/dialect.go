@@ -169,6 +169,33 @@ func (w *Writer) WriteEcho(raw []byte, cells ...string) error {
 	return w.put(w.buf)
 }
 
+// Head is what stands above the data of a source, to be written back above what is returned of it. It is plain data.
+type Head struct {
+	Bytes  []byte   `json:"bytes,omitempty"`  // the source's own: byte-order mark, preamble, titles, with their line ends
+	Titles []string `json:"titles,omitempty"` // of the columns, without those that navette added; nil where the file has none
+	At     int      `json:"at,omitempty"`     // where in Bytes the row of titles begins
+	Length int      `json:"length,omitempty"` // of the row of titles without its line end; 0 = there is none
+}
+
+// WriteHead writes the lines above the data as they were, with cells behind the titles. No byte-order mark is added:
+// the head has its own.
+func (w *Writer) WriteHead(h Head, cells ...string) error {
+	w.started = true
+	if w.err != nil || len(h.Bytes) == 0 {
+		return w.err
+	}
+	end := h.At + h.Length
+	if h.Length == 0 || end > len(h.Bytes) {
+		return w.put(h.Bytes)
+	}
+	w.text = w.text[:0]
+	for _, cell := range cells {
+		w.text = w.appendCell(appendRune(w.text, w.d.Delimiter), cell, false)
+	}
+	w.buf = append(w.charset.encode(append(w.buf[:0], h.Bytes[:end]...), w.text), h.Bytes[end:]...)
+	return w.put(w.buf)
+}
+
 // count tells how many cells a raw row has; as many as wanted where it cannot be told.
 func (w *Writer) count(raw []byte) int {
 	if w.d.Width == 0 || w.d.Fixed {

@@ -1,0 +1,439 @@
+package mappings
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// document finishes a document of one row: computed fields, rules, instruction.
+func (r *Reading) document(line int, raw []byte) *Document {
+	d := &struct { // one allocation for what every row needs
+		doc  Document
+		rows [1]Row
+		ins  [1]payment.Instruction
+	}{}
+	d.rows[0] = Row{line, r.keepRaw(raw)}
+	d.doc.Rows = d.rows[:]
+	r.finish(&d.doc, d.ins[:0], r.typedRow())
+	return &d.doc
+}
+
+// typedRow tells whether the row's cells could be put to their fields at all.
+func (r *Reading) typedRow() bool {
+	return !slices.ContainsFunc(r.row.found, func(f found) bool { return f.Code == "NV-1102" || f.Code == "NV-1103" || f.Code == "NV-1210" })
+}
+
+// finish turns the values in r.row into what the document is. Where the row has no shape, nothing is computed.
+func (r *Reading) finish(doc *Document, ins []payment.Instruction, shaped bool) {
+	line := doc.Rows[0].Line
+	if !shaped {
+		r.markFailed()
+	} else {
+		r.compute(line)
+	}
+	doc.State = Accepted
+	if len(r.row.found) > 0 {
+		doc.State = Rejected
+	}
+	r.describe(doc)
+	if shaped {
+		r.applyRules(doc, line)
+	}
+	if doc.State == Accepted {
+		r.makesSense(doc, line)
+	}
+	r.sortProblems(doc)
+	if r.m.keep != nil {
+		doc.Fields = r.keepFields(doc.Rows)
+	}
+	if doc.State == Accepted {
+		doc.Instructions = append(ins, payment.Instruction{})
+		r.instruct(doc, &doc.Instructions[0])
+	}
+	if f := r.m.byName["amount"]; f != nil && r.row.values[f.index].state == failed {
+		r.counted.totalBad = true
+	}
+}
+
+// compute evaluates the computed fields, each with the ones before it.
+func (r *Reading) compute(line int) {
+	if r.scope == nil {
+		return
+	}
+	for _, f := range r.m.typed {
+		r.show(f)
+	}
+	currency := r.currency()
+	for _, f := range r.m.computed {
+		v := &r.row.values[f.index]
+		r.computeField(f, v, currency, line)
+		if f.set == setCurrency && v.state == present {
+			currency = v.text
+			r.recount(currency, line)
+		}
+		r.show(f)
+	}
+}
+
+// currency is that of the row.
+func (r *Reading) currency() string {
+	if f := r.m.byName["currency"]; f != nil {
+		if v := &r.row.values[f.index]; v.state == present {
+			return v.text
+		}
+	}
+	return r.m.Currency
+}
+
+// recount reads the amounts again in a currency that was computed.
+func (r *Reading) recount(currency string, line int) {
+	if currency == r.m.Currency {
+		return
+	}
+	r.row.found = slices.DeleteFunc(r.row.found, func(f found) bool { return f.Code == "NV-1203" })
+	for _, f := range r.m.typed {
+		if f.typ == typeAmount {
+			r.row.values[f.index] = value{}
+			r.readField(f, &r.row.values[f.index], currency, line)
+			r.show(f)
+		}
+	}
+}
+
+// show puts a field's value where expressions find it.
+func (r *Reading) show(f *field) {
+	r.scope.env[f.name] = r.row.values[f.index].forExpressions(f)
+}
+
+// forExpressions is a value as expressions see it: nil where it failed; where it is absent, "" for texts and nil else.
+func (v *value) forExpressions(f *field) any {
+	switch {
+	case v.state == failed, v.state == remainder:
+		return nil
+	case v.isList:
+		list := make([]any, len(v.list))
+		for i := range v.list {
+			list[i] = v.list[i].forExpressions(f)
+		}
+		return list
+	case v.state == absent:
+		if f.textual() {
+			return ""
+		}
+		return nil
+	case v.number != nil:
+		return v.number
+	case v.amount.Currency != "":
+		v.number = numOf(v.amount)
+		return v.number
+	case v.isBool:
+		return v.truth
+	}
+	return v.text
+}
+
+// computeField evaluates one computed field. One that is computed from what failed fails silently: that is told
+// already.
+func (r *Reading) computeField(f *field, v *value, currency string, line int) {
+	for _, name := range f.value.names {
+		if g := r.m.byName[name]; g != nil && r.row.values[g.index].state == failed {
+			v.state = failed
+			return
+		}
+	}
+	result, err := r.scope.run(f.value)
+	if err != nil {
+		v.state = failed
+		r.fail(f, line, "", "NV-1210.field", "field", f.name, "detail", err.Error())
+		return
+	}
+	if list, ok := result.([]any); ok && f.set == setNothing {
+		v.state, v.isList, v.list = present, true, make([]value, len(list))
+		for i, item := range list {
+			v.list[i].take(item)
+		}
+		return
+	}
+	text := trimBlanks(toText(result))
+	if result == nil || text == "" {
+		if f.fallback != nil {
+			text, result = *f.fallback, *f.fallback
+		} else {
+			if f.required {
+				v.state = failed
+				r.fail(f, line, "", "NV-1201.missing", "field", f.name)
+			}
+			return
+		}
+	}
+	v.state = present
+	r.convert(f, v, result, text, currency, line)
+}
+
+// take holds any result as it is.
+func (v *value) take(result any) {
+	switch x := result.(type) {
+	case nil:
+		return
+	case bool:
+		v.truth, v.isBool, v.text = x, true, toText(x)
+	case string:
+		v.text = x
+	default:
+		if n, err := toNum(x); err == nil && n != nil {
+			v.number = n
+		}
+		v.text = toText(x)
+	}
+	v.state = present
+}
+
+// convert gives a computed result the field's type.
+func (r *Reading) convert(f *field, v *value, result any, text, currency string, line int) {
+	switch f.typ {
+	case typeAmount:
+		n, err := toNum(result)
+		if err != nil {
+			v.state = failed
+			r.fail(f, line, text, "NV-1203.unreadable", "value", r.shown(f, text))
+			return
+		}
+		if n.currency != "" {
+			currency = n.currency
+		}
+		whole, fraction, _ := strings.Cut(n.d.Abs().String(), ".")
+		d := digits{negative: n.d.IsNegative(), whole: whole, fraction: fraction}
+		a, ft := d.amount(text, currency)
+		if ft != nil {
+			v.state = failed
+			r.failFault(f, line, text, ft)
+			return
+		}
+		v.amount = a
+		return
+	case typeDecimal, typeInt:
+		n, err := toNum(result)
+		if err != nil || f.typ == typeInt && !n.d.IsInteger() {
+			v.state = failed
+			r.fail(f, line, text, "NV-1203.whole", "value", r.shown(f, text))
+			return
+		}
+		v.number = n
+		return
+	case typeDate:
+		if _, ok, err := isoDay(text); !ok || err != nil || len(text) != len("2006-01-02") {
+			v.state = failed
+			r.fail(f, line, text, "NV-1204.unreadable", "value", r.shown(f, text), "expected.fr", "AAAA-MM-JJ", "expected.en", "YYYY-MM-DD")
+			return
+		}
+		v.text = text
+		return
+	}
+	if f.max > 0 && utf8.RuneCountInString(text) > f.max { // a computed text is cut, never refused
+		text = strings.TrimRight(string([]rune(text)[:f.max]), " ")
+		result = text
+	}
+	if f.typ == typeText && f.set == setNothing && f.closed == nil {
+		v.take(result)
+		if _, isText := result.(string); isText {
+			v.text = text
+		}
+	} else {
+		v.text = text
+	}
+	if !r.check(f, v, line) {
+		v.state = failed
+		return
+	}
+	if f.typ != typeText {
+		if ft := r.typed(f, text, v, currency); ft != nil {
+			v.state = failed
+			r.failFault(f, line, text, ft)
+		}
+	}
+}
+
+// describe fills in what is known of a document whatever becomes of it.
+func (r *Reading) describe(doc *Document) {
+	m, values := r.m, r.row.values
+	doc.Kind = m.onlyKind()
+	for _, f := range m.fields {
+		v := &values[f.index]
+		if v.state != present {
+			continue
+		}
+		switch f.set {
+		case setReference:
+			doc.Reference = v.text
+		case setAmount:
+			doc.Amount = v.amount
+		case setOperation:
+			doc.Operation = payment.Operation(v.text)
+		case setKind:
+			doc.Kind = payment.Kind(v.text)
+		}
+	}
+	if doc.Kind == payment.Request {
+		doc.Operation = ""
+	}
+}
+
+// applyRules asks the rules in order. The first that skips or rejects decides; the first that holds is remembered,
+// since what is known of the reference is asked before it. A row with errors stays rejected: it cannot be left out by
+// what was read of it, but what a rule finds wrong is told as well.
+func (r *Reading) applyRules(doc *Document, line int) {
+	for _, rule := range r.m.rules {
+		holds, err := r.scope.holds(rule.when)
+		if err != nil {
+			if doc.State != Rejected {
+				doc.State = Rejected
+				p := expressionProblem(line, err)
+				p.Rule = rule.id
+				r.add(behindColumns, p)
+			}
+			return
+		}
+		if !holds {
+			continue
+		}
+		p := Problem{Rule: rule.id, Line: line, Text: rule.text}
+		switch rule.do {
+		case doWarn:
+			p.Code = "NV-1507"
+			if doc.State == Accepted {
+				r.add(behindColumns+1, p)
+			}
+			continue
+		case doHold:
+			if p.Code = "NV-1502"; doc.Hold == nil {
+				doc.Hold = &p
+			}
+			continue
+		case doSkip:
+			if doc.State == Accepted {
+				p.Code = "NV-1503"
+				doc.State = Skipped
+				r.row.found = append(r.row.found[:0], found{0, p})
+			}
+		case doReject:
+			if doc.State == Accepted { // warnings of a rejected row would be taken for its errors
+				r.row.found = r.row.found[:0]
+			}
+			p.Code = "NV-1501"
+			doc.State = Rejected
+			r.add(behindColumns, p)
+		}
+		break
+	}
+	if doc.State != Accepted {
+		doc.Hold = nil
+	}
+}
+
+// makesSense refuses what no rule decided about and no gateway can mean: nobody to identify it by, no amount.
+func (r *Reading) makesSense(doc *Document, line int) {
+	before := len(r.row.found)
+	need := func(name string) bool {
+		f := r.m.byName[name]
+		if f == nil || r.row.values[f.index].state == absent || r.row.values[f.index].state == remainder {
+			if f == nil {
+				r.add(behindColumns, problem(line, "NV-1201.missing", "field", name))
+			} else {
+				r.fail(f, line, "", "NV-1201.missing", "field", r.label(f))
+			}
+			return false
+		}
+		return true
+	}
+	amount := r.m.byName["amount"]
+	switch doc.Kind {
+	case payment.Request:
+		need("reference")
+		if need("amount") && doc.Amount.Minor <= 0 {
+			r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
+		}
+	case payment.Operate:
+		if need("operation") {
+			r.operationMakesSense(doc, amount, line)
+		}
+	default:
+		need("kind")
+	}
+	if len(r.row.found) > before {
+		doc.State, doc.Hold = Rejected, nil
+		r.row.found = slices.DeleteFunc(r.row.found, func(f found) bool { return f.Code == "NV-1507" })
+	}
+}
+
+func (r *Reading) operationMakesSense(doc *Document, amount *field, line int) {
+	if doc.Reference == "" && r.textOf("transaction_id") == "" {
+		r.add(behindColumns, problem(line, "NV-1201.target"))
+	}
+	if amount == nil {
+		if doc.Operation == payment.Refund {
+			r.add(behindColumns, problem(line, "NV-1201.missing", "field", "amount"))
+		}
+		return
+	}
+	state := r.row.values[amount.index].state
+	switch {
+	case state == absent && doc.Operation == payment.Refund: // the whole remainder must be said
+		r.fail(amount, line, "", "NV-1201.refund", "field", r.label(amount))
+	case state == remainder && doc.Operation != payment.Refund && doc.Operation != payment.Capture && doc.Operation != payment.Cancel:
+		r.fail(amount, line, "", "NV-1201.missing", "field", r.label(amount))
+	case state == present && (doc.Amount.Minor < 0 || doc.Amount.Minor == 0 && doc.Operation != payment.Consult):
+		r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
+	}
+}
+
+// textOf is the text of a field, "" where it has none.
+func (r *Reading) textOf(name string) string {
+	if f := r.m.byName[name]; f != nil && r.row.values[f.index].state == present {
+		return r.row.values[f.index].text
+	}
+	return ""
+}
+
+// sortProblems gives a document its problems in column order.
+func (r *Reading) sortProblems(doc *Document) {
+	if len(r.row.found) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.row.found, func(a, b found) int { return a.column - b.column })
+	doc.Problems = make([]Problem, len(r.row.found))
+	for i, f := range r.row.found {
+		doc.Problems[i] = f.Problem
+	}
+}
+
+// keepFields keeps what returns may name of a document and its rows.
+func (r *Reading) keepFields(rows []Row) []byte {
+	k := r.m.keep
+	if k == nil {
+		return nil
+	}
+	b := append(r.row.kept[:0], keptVersion)
+	for _, f := range k.fields {
+		b = appendField(b, f, &r.row.values[f.index])
+	}
+	if len(k.titles) > 0 {
+		b = r.keepCells(b, rows[0].Line)
+	}
+	r.row.kept = b
+	return slices.Clone(b)
+}
+
+// keepCells keeps the cells of one row that returns may name.
+func (r *Reading) keepCells(b []byte, line int) []byte {
+	b = appendUvarint(append(b, keptLine), line)
+	for _, i := range r.m.keep.titles {
+		b = appendText(appendText(append(b, keptCell), r.m.titles[i].title), r.cell(r.atTitles[i]))
+	}
+	return b
+}

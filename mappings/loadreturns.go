@@ -1,0 +1,188 @@
+package mappings
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+var returnKeys = []string{"on", "rows", "file", "format", "encoding", "delimiter", "quote", "newline", "header", "bom", "columns", "first", "last", "excel_safe"}
+
+// eventNames are what returns know of an event.
+func eventNames() map[string]nominal {
+	names := map[string]nominal{"event.amount": numberType}
+	for _, n := range []string{"event", "state", "date", "at", "currency", "method", "transaction_id", "request_id", "url", "reason", "part", "code", "message"} {
+		names["event."+n] = textType
+	}
+	return names
+}
+
+// statusWords are what `status` may say.
+func statusWords() []string { return []string{"accepted", "rejected", "held", "skipped", "duplicate"} }
+
+// resultWords are what `status` may say where the gateway's answer is awaited.
+func resultWords() []string {
+	return []string{"sent", "done", "refused", "uncertain", "held", "rejected", "skipped", "duplicate"}
+}
+
+func eventWords() []string {
+	return []string{payment.WordSent, payment.WordViewed, payment.WordAuthorised, payment.WordPaid, payment.WordFailed, payment.WordRefused,
+		payment.WordExpired, payment.WordCancelled, payment.WordRefunded, payment.WordChargedBack, payment.WordSettled, payment.WordReconciled,
+		payment.WordRetry, payment.WordDone}
+}
+
+// returns reads the section `returns`.
+func (l *loader) returns(top object) {
+	n := top.get("returns")
+	if n == nil {
+		return
+	}
+	if n.kind != mapNode {
+		top.shape(n, "returns", "des noms de retours", "names of returns")
+		return
+	}
+	for i, k := range n.keys {
+		if k.text == "confirm" {
+			continue
+		}
+		if r := l.oneReturn(k, l.object(n.items[i], "returns."+k.text, returnKeys...)); r != nil {
+			l.m.returns = append(l.m.returns, r)
+		}
+	}
+}
+
+func (l *loader) oneReturn(k *node, o object) *Return {
+	m := l.m
+	if o.n == nil {
+		l.p.add(k.pos, "NV-4003.missing", "key", "returns."+k.text)
+		return nil
+	}
+	r := &Return{m: m, Name: k.text, own: Dialect{Delimiter: m.source.Delimiter, Quote: m.source.Quote}, titled: true}
+	moments := []string{string(OnIntake), string(OnRejects), string(OnResult), string(OnEvent), string(OnSettlement), string(OnDaily)}
+	r.On = Moment(o.oneOf("on", "", moments...))
+	if o.get("on") == nil {
+		l.p.add(k.pos, "NV-4003.missing", "key", "on")
+	}
+	o.notYet("first", "last")
+	l.returnDialect(r, o)
+	l.fileName(r, o)
+	spec := l.returnScope(r)
+	if rows := o.get("rows"); rows != nil {
+		r.rows = l.c.compile(rows, spec, boolType)
+	}
+	seen := map[string]bool{}
+	for _, c := range o.list("columns") {
+		co := l.object(c, "returns.columns", "name", "value", "at", "len", "pad", "align")
+		if co.n == nil {
+			continue
+		}
+		co.notYet("at", "len", "pad", "align")
+		col := returnColumn{name: co.text("name", ""), value: l.c.compile(co.get("value"), spec, anyType)}
+		if co.get("value") == nil {
+			l.p.add(c.pos, "NV-4003.missing", "key", "value")
+		}
+		if col.name == "" && r.titled {
+			l.p.add(c.pos, "NV-4003.missing", "key", "name")
+		}
+		if seen[col.name] && col.name != "" {
+			l.p.add(c.pos, "NV-4020.column_twice", "name", col.name)
+		}
+		seen[col.name] = true
+		r.columns = append(r.columns, col)
+	}
+	if r.columns == nil && r.On != OnRejects && r.On != "" {
+		l.p.add(k.pos, "NV-4003.missing", "key", "returns."+k.text+".columns")
+	}
+	if r.columns == nil && (o.get("encoding") != nil && o.text("encoding", "") != m.source.Encoding && m.source.Encoding != "auto" ||
+		o.get("delimiter") != nil && o.char("delimiter", 0) != m.source.Delimiter) {
+		l.p.add(k.pos, "NV-4020.echo_dialect", "name", k.text)
+	}
+	for _, p := range r.programs() {
+		r.NamesEvents = r.NamesEvents || p.uses("event.")
+	}
+	return r
+}
+
+// returnScope is what the expressions of a return may name.
+func (l *loader) returnScope(r *Return) *scopeSpec {
+	spec := &scopeSpec{names: eventNames(), titles: true, later: map[string]string{}}
+	for _, n := range []string{"status", "code", "message", "part"} {
+		spec.names[n] = textType
+	}
+	spec.names["line"] = numberType
+	for _, f := range l.m.fields {
+		spec.names[f.name] = f.seen()
+	}
+	words := statusWords()
+	if r.On == OnResult {
+		words = resultWords()
+	}
+	spec.words = map[string][]string{"status": words, "event.event": eventWords()}
+	return spec
+}
+
+// returnDialect reads how a return is written; what is not said is the source's.
+func (l *loader) returnDialect(r *Return, o object) {
+	if f := o.text("format", "csv"); f != "csv" {
+		l.p.add(o.at("format"), "NV-4020.not_yet", "key", o.path+".format: "+f)
+	}
+	if e := o.oneOf("encoding", "", Charsets()...); e != "" {
+		r.own.Encoding = e
+	}
+	r.own.Delimiter, r.own.Quote = o.char("delimiter", r.own.Delimiter), o.char("quote", r.own.Quote)
+	if r.own.Quote == 0 && o.get("quote") == nil && o.get("delimiter") != nil {
+		r.own.Quote = '"'
+	}
+	switch o.oneOf("newline", "", "crlf", "lf", "cr", "nel") {
+	case "crlf":
+		r.own.Newline = "\r\n"
+	case "lf":
+		r.own.Newline = "\n"
+	case "cr":
+		r.own.Newline = "\r"
+	case "nel":
+		r.own.Newline = "\u0085"
+	}
+	if b := o.get("bom"); b != nil {
+		on := o.boolean("bom", false)
+		r.bom = &on
+	}
+	r.titled = o.boolean("header", true)
+	r.safe = o.boolean("excel_safe", r.On == OnIntake || r.On == OnRejects)
+	if r.own.Encoding != "" {
+		if c, err := NewCharset(r.own.Encoding); err == nil && r.own.Delimiter != 0 {
+			if _, lost := c.Like(string(r.own.Delimiter)); lost > 0 {
+				l.p.add(o.at("delimiter"), "NV-4020.source", "detail", "delimiter "+string(r.own.Delimiter)+" / "+r.own.Encoding)
+			}
+		}
+	}
+}
+
+// fileName reads the template of a return's name.
+func (l *loader) fileName(r *Return, o object) {
+	r.file = o.text("file", "")
+	if r.file == "" {
+		if o.get("file") == nil {
+			l.p.add(o.n.pos, "NV-4003.missing", "key", o.path+".file")
+		}
+		return
+	}
+	known := []string{"stem", "flow", "date", "seq", "name"}
+	rest := r.file
+	for {
+		_, after, found := strings.Cut(rest, "{")
+		if !found {
+			break
+		}
+		word, behind, closed := strings.Cut(after, "}")
+		if !closed || !slices.Contains(known, word) {
+			l.p.add(o.at("file"), "NV-4004.one_of", "key", "file", "value", "{"+word+"}", "values", "{stem}, {flow}, {date}, {seq}, {name}")
+			return
+		}
+		rest = behind
+	}
+	if name := r.FileName(NameParts{Stem: "x", Flow: "x", Name: "x.csv"}); name[0] == '_' && r.file[0] != '_' || strings.ContainsAny(r.file, "/\\") {
+		l.p.add(o.at("file"), "NV-4004.value", "key", "file", "value", r.file, "expected.fr", "un nom de fichier", "expected.en", "a file name")
+	}
+}

@@ -1,0 +1,292 @@
+package mappings
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// Moment says when a return is written.
+type Moment string
+
+// The moments.
+const (
+	OnIntake     Moment = "intake"     // with the ack; waits for the answers if it names events
+	OnRejects    Moment = "rejects"    // with the ack, the rejected rows alone
+	OnResult     Moment = "result"     // all rows answered
+	OnEvent      Moment = "event"      // each change
+	OnSettlement Moment = "settlement" // paid and reconciled
+	OnDaily      Moment = "daily"
+)
+
+// Return is one file that a mapping writes back. It is immutable; its methods are pure functions of their arguments, so
+// that the same rows give the same bytes for ever.
+type Return struct {
+	Name        string
+	On          Moment
+	NamesEvents bool // an expression names event.*: an intake return of that kind waits for the answers
+
+	m       *Mapping
+	file    string
+	rows    *program
+	columns []returnColumn // nil: the source's own layout with the reasons behind it
+	own     Dialect        // what the mapping says; empty where it is the source's
+	bom     *bool
+	titled  bool
+	safe    bool
+}
+
+type returnColumn struct {
+	name  string
+	value *program
+}
+
+// NameParts is what the template of a return's name may hold.
+type NameParts struct {
+	Stem string    // the input's name without extension
+	Flow string    // the flow's name
+	Name string    // the input's name
+	Date time.Time // {date} is its YYYYMMDD, in its own zone
+	Seq  int64     // {seq} has six digits at least
+}
+
+// FileName fills the template in. Whatever the parts are, it is a plain, visible name.
+func (r *Return) FileName(p NameParts) string {
+	name := strings.NewReplacer("{stem}", p.Stem, "{flow}", p.Flow, "{date}", p.Date.Format("20060102"), "{seq}", fmt.Sprintf("%06d", p.Seq),
+		"{name}", p.Name).Replace(r.file)
+	name = strings.Map(func(c rune) rune {
+		if c == '/' || c == '\\' || c < ' ' {
+			return '_'
+		}
+		return c
+	}, name)
+	if name == "" || name[0] == '.' {
+		name = "_" + name
+	}
+	return name
+}
+
+// PerFile tells whether the name holds the source file's own: then each source has a return of its own.
+func (r *Return) PerFile() bool {
+	return strings.Contains(r.file, "{stem}") || strings.Contains(r.file, "{name}")
+}
+
+// Events tells whether the return's lines are events, not rows.
+func (r *Return) Events() bool { return r.On == OnEvent || r.On == OnSettlement || r.On == OnDaily }
+
+// Echo tells whether the return is the source's own layout with the reasons behind it.
+func (r *Return) Echo() bool { return r.columns == nil }
+
+func (r *Return) programs() []*program {
+	var out []*program
+	if r.rows != nil {
+		out = append(out, r.rows)
+	}
+	for _, c := range r.columns {
+		if c.value != nil {
+			out = append(out, c.value)
+		}
+	}
+	return out
+}
+
+// Event is what happened to an instruction, as returns may name it (event.*).
+type Event struct {
+	Event         string // paid, refused…
+	State         string // of the object after the event; of an operation, the PSP's own transaction state
+	Date          time.Time
+	Amount        payment.Amount
+	Method        string
+	TransactionID string
+	RequestID     string // the PSP's id of the payment request or operation
+	URL           string // where the customer pays
+	Reason        string
+	Part          string
+	Code, Message string
+}
+
+// ReturnRow is one row, or one event of a row.
+type ReturnRow struct {
+	Line                  int
+	Raw                   []byte // of the row, as Document.Rows had it
+	Fields                []byte // of the document, as Document.Fields had them
+	Status, Code, Message string
+	Part, Reference       string
+	Event                 *Event // nil while there is none
+}
+
+// ReturnWriter writes one return file. It belongs to one goroutine.
+type ReturnWriter struct {
+	r     *Return
+	scope *scope
+	w     *Writer
+	rows  int
+	cells []string
+}
+
+// NewWriter begins a return file: it writes what stands above the first line. source is the dialect of the file
+// answered, head what stood above its data; a return over several files takes those of the first.
+func (r *Return) NewWriter(w io.Writer, source Dialect, head Head) (*ReturnWriter, error) {
+	out := &ReturnWriter{r: r, scope: newScope(), w: r.dialect(source).NewWriter(w)}
+	var err error
+	switch {
+	case r.Echo():
+		err = out.w.WriteHead(head, "nv_code", "nv_message")
+	case r.titled:
+		names := make([]string, len(r.columns))
+		for i, c := range r.columns {
+			names[i] = c.name
+		}
+		err = out.w.Write(names)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("return %s: %w", r.Name, err)
+	}
+	return out, nil
+}
+
+// dialect lays what the mapping says over the source's dialect. A return that echoes the source keeps the source's.
+func (r *Return) dialect(source Dialect) Dialect {
+	d := source
+	if r.Echo() {
+		if r.own.Newline != "" {
+			d.Newline = r.own.Newline
+		}
+		return d
+	}
+	if r.own.Encoding != "" && r.own.Encoding != source.Encoding {
+		d.Encoding = r.own.Encoding
+		d.BOM = d.Encoding == "utf-8-bom" || d.Encoding == "utf-16le" || d.Encoding == "utf-16be"
+		if d.Newline == "\u0085" {
+			d.Newline = "\r\n"
+		}
+	}
+	if r.bom != nil {
+		d.BOM = *r.bom
+	}
+	if r.own.Newline != "" {
+		d.Newline = r.own.Newline
+	}
+	d.Delimiter, d.Quote = r.own.Delimiter, r.own.Quote
+	d.Width, d.Lazy, d.Fixed = 0, false, false
+	return d.filled()
+}
+
+// Write writes one row or event, unless `rows` leaves it out. An expression that cannot be evaluated is an error:
+// nothing is written in its place.
+func (w *ReturnWriter) Write(row ReturnRow) error {
+	if w.r.Echo() && w.r.rows == nil {
+		w.rows++
+		return w.w.WriteEcho(row.Raw, row.Code, row.Message)
+	}
+	if err := w.fill(row); err != nil {
+		return fmt.Errorf("return %s, line %d: %w", w.r.Name, row.Line, err)
+	}
+	if w.r.rows != nil {
+		wanted, err := w.scope.holds(w.r.rows)
+		if err != nil {
+			return fmt.Errorf("return %s, line %d, rows: %w", w.r.Name, row.Line, err)
+		}
+		if !wanted {
+			return nil
+		}
+	}
+	w.rows++
+	if w.r.Echo() {
+		return w.w.WriteEcho(row.Raw, row.Code, row.Message)
+	}
+	w.cells = w.cells[:0]
+	for _, c := range w.r.columns {
+		v, err := w.scope.run(c.value)
+		if err != nil {
+			return fmt.Errorf("return %s, line %d, column %q: %w", w.r.Name, row.Line, c.name, err)
+		}
+		cell := toText(v)
+		if _, text := v.(string); text && w.r.safe && !c.value.lone {
+			cell = harmless(cell)
+		}
+		w.cells = append(w.cells, cell)
+	}
+	return w.w.Write(w.cells)
+}
+
+// Rows counts the rows written so far.
+func (w *ReturnWriter) Rows() int { return w.rows }
+
+// Close writes what stands below the last line.
+func (w *ReturnWriter) Close() error { return w.w.Error() }
+
+// Transliterated counts the characters that the encoding lacks.
+func (w *ReturnWriter) Transliterated() int { return w.w.Transliterated() }
+
+// fill puts a row's values into the environment.
+func (w *ReturnWriter) fill(row ReturnRow) error {
+	env := w.scope.env
+	clear(env)
+	if err := unpackFields(w.r.m, row, env); err != nil {
+		return err
+	}
+	env["line"], env["status"], env["code"], env["message"] = row.Line, row.Status, row.Code, row.Message
+	if row.Reference != "" && env["reference"] == nil {
+		if f := w.r.m.byName["reference"]; f == nil {
+			env["reference"] = row.Reference
+		}
+	}
+	if v, ok := env["part"].(string); !ok || v == "" || row.Part != "" {
+		env["part"] = row.Part
+	}
+	e := row.Event
+	for name, t := range eventNames() {
+		env[name] = nil
+		if t == textType && e != nil {
+			env[name] = ""
+		}
+	}
+	if e == nil {
+		return nil
+	}
+	env["event.event"], env["event.state"], env["event.currency"] = e.Event, e.State, e.Amount.Currency
+	if !e.Date.IsZero() {
+		env["event.date"], env["event.at"] = e.Date.Format(time.DateOnly), e.Date.Format(time.RFC3339)
+	}
+	env["event.method"], env["event.transaction_id"], env["event.request_id"] = e.Method, e.TransactionID, e.RequestID
+	env["event.url"], env["event.reason"], env["event.part"], env["event.code"], env["event.message"] = e.URL, e.Reason, e.Part, e.Code, e.Message
+	if !e.Amount.IsZero() {
+		env["event.amount"] = numOf(e.Amount)
+	}
+	return nil
+}
+
+// numOf is an amount as expressions see it.
+func numOf(a payment.Amount) *num {
+	return &num{decimal.New(a.Minor, -int32(exponent(a.Currency))), a.Currency}
+}
+
+// harmless keeps a spreadsheet from running a cell: text that begins like a formula gets an apostrophe in front.
+// Numbers are left as they are.
+func harmless(s string) string {
+	if s == "" || strings.IndexByte("=+-@\t\r", s[0]) < 0 {
+		return s
+	}
+	if s[0] == '+' || s[0] == '-' {
+		number := len(s) > 1
+		for _, r := range s[1:] {
+			if (r < '0' || r > '9') && r != '.' && r != ',' && !isBlank(r) {
+				number = false
+			}
+		}
+		if number {
+			return s
+		}
+	}
+	if r, _ := utf8.DecodeRuneInString(s); r == utf8.RuneError {
+		return s
+	}
+	return "'" + s
+}
