@@ -20,8 +20,7 @@ const chunk = 500
 // changes no answer.
 type layout struct {
 	Dialect mappings.Dialect `json:"dialect"`
-	Titles  []string         `json:"titles,omitempty"`
-	Head    []byte           `json:"head,omitempty"`
+	Head    mappings.Head    `json:"head"` // what stands above the data
 	Locale  string           `json:"locale"`
 }
 
@@ -45,7 +44,7 @@ func (n *intake) judge(ctx context.Context, f journal.File) (journal.File, error
 	reading, err := n.flow.Mapping.Open(mappings.Spooled{ReaderAt: src, Size: f.Size, Name: label(f.Name)},
 		mappings.Env{File: label(f.Name), Flow: n.flow.Name, Today: n.now().In(n.location).Format("2006-01-02")})
 	if err == nil {
-		lay.Dialect, lay.Titles, lay.Head = reading.Dialect(), reading.Titles(), reading.Head()
+		lay.Dialect, lay.Head = reading.Dialect(), reading.Head()
 		err = n.stage(ctx, &f, reading)
 	}
 	var spoilt *mappings.FileError
@@ -177,18 +176,18 @@ func (n *intake) unsupported(doc *mappings.Document) *message.Text {
 	return nil
 }
 
-// problems gives the first code in column order and all sentences.
+// problems gives the first code in column order and all sentences, each once.
 func problems(list []mappings.Problem, locale string) (code, text string) {
-	var b strings.Builder
+	var said []string
 	for i, p := range list {
 		if i == 0 {
 			code = p.Code
-		} else {
-			b.WriteString(" | ")
 		}
-		b.WriteString(p.Text.In(locale))
+		if sentence := p.Text.In(locale); !slices.Contains(said, sentence) {
+			said = append(said, sentence)
+		}
 	}
-	return code, b.String()
+	return code, strings.Join(said, " | ")
 }
 
 // accept holds the staged rows against what is known and against the limits, writes the answer's bytes, and makes the

@@ -39,7 +39,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 	var list []answer
 	for _, r := range returns {
 		digest, size, err := e.spool.Write(ctx, func(w io.Writer) error {
-			out, err := r.NewWriter(w, mappings.Source2{})
+			out, err := r.NewWriter(w, lay.Dialect, lay.Head)
 			if err != nil {
 				return err
 			}
@@ -210,7 +210,7 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 	wanted := 0
 	digest, size, err := r.spool.Write(ctx, func(w io.Writer) error {
 		wanted = 0
-		out, err := own.NewWriter(w, mappings.Source2{})
+		out, err := own.NewWriter(w, lay.Dialect, lay.Head)
 		if err != nil {
 			return err
 		}

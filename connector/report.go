@@ -190,7 +190,7 @@ func decimal(a payment.Amount, d mappings.Dialect) string {
 
 // rejects gives the rejected rows back in the source's own layout, with the reasons: to be mended and dropped again.
 func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
-	if err := w.WriteHead(lay.Head, lay.Titles, "nv_code", "nv_message"); err != nil {
+	if err := w.WriteHead(lay.Head, "nv_code", "nv_message"); err != nil {
 		return err
 	}
 	return e.lines(ctx, f.ID, func(l *journal.Line) error {
@@ -203,7 +203,7 @@ func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Write
 
 // result answers every row once all of them have their answer: the source's columns, then ours.
 func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
-	if err := w.WriteHead(lay.Head, lay.Titles, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
+	if err := w.WriteHead(lay.Head, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
 		return err
 	}
 	return e.lines(ctx, f.ID, func(l *journal.Line) error {

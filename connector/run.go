@@ -107,6 +107,7 @@ func (e *engine) stir() {
 	for _, r := range e.reports {
 		e.wakeOne("report:" + r.flow.Name)
 	}
+	e.wakeOne("once")
 }
 
 // sleep waits until the loop of a name is woken, time is over, or ctx ends.
@@ -293,7 +294,8 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 			}
 		}
 		if settling > 0 {
-			sleepFor(ctx, wait)
+			e.sleep(ctx, "settle", max(wait, time.Millisecond))
+			e.wakeOne("once")
 		}
 		return settling == 0
 	}
@@ -309,7 +311,7 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		if done && e.sent(ctx, patient, note) {
 			break
 		}
-		sleepFor(ctx, 10*time.Millisecond)
+		e.sleep(ctx, "once", 250*time.Millisecond)
 	}
 	for _, f := range e.follows {
 		if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollNow(f.account.Account) }); err != nil {
@@ -377,15 +379,6 @@ func (g *gate) state(now time.Time) (wait time.Duration, fails int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until.Sub(now), g.fails
-}
-
-func sleepFor(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // Troubles lists what does not work now: loops by name, with the cause.

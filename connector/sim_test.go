@@ -173,7 +173,7 @@ func (w *simWorld) run(t *testing.T, p sandbox.Personality) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := mappings.Load("sim", []byte(simMapping), mappings.Options{Formats: map[string]mappings.Opener{"csv": csvfile.Open}})
+	m, err := mappings.Load("sim", []byte(simMapping), mappings.Options{Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,11 +203,14 @@ func (t *teller) step(ctx context.Context) error {
 	}
 	for _, e := range events {
 		t.event = e.ID
-		args := []string{"reference", or(e.Reference, e.TransactionID), "word", t.say("ui.event." + e.Word), "amount", e.Amount.String(), "reason", ""}
-		if e.Reason != "" {
-			args[len(args)-1] = " (" + e.Reason + ")"
+		detail := ""
+		if !e.Amount.IsZero() {
+			detail = ", " + e.Amount.String()
 		}
-		t.line("ui.demo.event", args...)
+		if e.Reason != "" {
+			detail += " (" + e.Reason + ")"
+		}
+		t.line("ui.demo.event", "reference", or(e.Reference, e.TransactionID), "word", t.say("ui.event."+e.Word), "detail", detail)
 		if e.Word == payment.WordSent {
 			if it, err := t.j.Item(ctx, e.InstructionID); err == nil && it.Link != "" {
 				t.line("ui.demo.link", "link", it.Link)
@@ -276,6 +279,9 @@ func (t *teller) complete(ctx context.Context) bool {
 		if s.Rows[string(state)] > 0 {
 			return false
 		}
+	}
+	if awaiting, err := t.j.FilesAwaiting(ctx, "factures"); err != nil || len(awaiting) > 0 {
+		return false
 	}
 	untold, err := t.j.Untold(ctx, "factures", s.Flow.StatusMark, 1)
 	waiting, err2 := t.j.Outbox(ctx, "factures", 1)
