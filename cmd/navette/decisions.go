@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/navette-connect/navette/connector"
+	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// appliedWithin is how long a decision waits to be applied by the service; it looks every half a second.
+const appliedWithin = 3 * time.Second
+
+// maxReason bounds a reason, in characters.
+const maxReason = 500
+
+// decisionCommands are a person's decisions. Each is written to the journal with its author, and applied by the service.
+func (a *app) decisionCommands() []*cobra.Command {
+	var reason, as string
+	var all, intake bool
+	decide := func(use string, fn func(ctx context.Context, cfg *config.Config, j *journal.Journal, args []string) (journal.Command, error)) *cobra.Command {
+		verb, _, _ := strings.Cut(use, " ")
+		args := a.arguments(1, 1)
+		if verb == "pause" || verb == "resume" {
+			args = a.arguments(0, 1)
+		}
+		return command(use, "", args, func(c *cobra.Command, args []string) (err error) {
+			j, cfg, err := a.look(c.Context())
+			if err != nil {
+				return err
+			}
+			if j == nil {
+				return a.fail(exitFailed, "ui.nojournal", "dir", cfg.Process.StateDir)
+			}
+			defer closing(j, &err)
+			cmd, err := fn(c.Context(), cfg, j, args)
+			if err != nil {
+				return err
+			}
+			cmd.Verb = verb
+			return a.decide(c.Context(), j, cmd)
+		})
+	}
+	subject := func(verb string, files bool, from ...string) func(context.Context, *config.Config, *journal.Journal, []string) (journal.Command, error) {
+		return func(ctx context.Context, _ *config.Config, j *journal.Journal, args []string) (journal.Command, error) {
+			text, err := a.reason(reason, verb != "retry")
+			if err == nil {
+				err = a.decidable(ctx, j, verb, args[0], files, from)
+			}
+			return journal.Command{Subject: args[0], Argument: as, Reason: text}, err
+		}
+	}
+	held, doubt := string(payment.Held), string(payment.Uncertain)
+	release := decide("release ROW|FILE", subject("release", true, held))
+	refuse := decide("refuse ROW|FILE", subject("refuse", true, held))
+	retry := decide("retry ROW", subject("retry", false, doubt, string(payment.Refused), string(payment.Accepted)))
+	resolving := subject("resolve", false, doubt, held)
+	resolve := decide("resolve ROW", func(ctx context.Context, cfg *config.Config, j *journal.Journal, args []string) (journal.Command, error) {
+		if as != "done" && as != "not-done" {
+			return journal.Command{}, a.fail(exitUsage, "ui.resolve.as", "id", clean(args[0]))
+		}
+		return resolving(ctx, cfg, j, args)
+	})
+	for _, c := range []*cobra.Command{release, refuse, retry, resolve} {
+		c.Flags().StringVar(&reason, "reason", "", "")
+	}
+	resolve.Flags().StringVar(&as, "as", "", "")
+	pause := decide("pause FLOW|--all", func(_ context.Context, cfg *config.Config, _ *journal.Journal, args []string) (journal.Command, error) {
+		cmd, err := a.flowSubject(cfg, args, all, false)
+		if intake {
+			cmd.Argument = "intake"
+		}
+		return cmd, err
+	})
+	pause.Flags().BoolVar(&intake, "intake", false, "")
+	resume := decide("resume FLOW|GATEWAY|--all", func(_ context.Context, cfg *config.Config, _ *journal.Journal, args []string) (journal.Command, error) {
+		return a.flowSubject(cfg, args, all, true)
+	})
+	for _, c := range []*cobra.Command{pause, resume} {
+		c.Flags().BoolVar(&all, "all", false, "")
+	}
+	list := []*cobra.Command{release, refuse, resolve, retry, pause, resume}
+	for _, c := range list {
+		a.localise(c)
+	}
+	return list
+}
+
+// reason checks the text that says why; it is kept for ever and shown to others.
+func (a *app) reason(text string, compulsory bool) (string, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "" && compulsory:
+		return "", a.fail(exitUsage, "ui.reason.missing")
+	case utf8.RuneCountInString(text) > maxReason:
+		return "", a.fail(exitUsage, "ui.reason.long", "limit", strconv.Itoa(maxReason))
+	}
+	return clean(text), nil
+}
+
+// flowSubject names what is paused or resumed.
+func (a *app) flowSubject(cfg *config.Config, args []string, all, gateways bool) (journal.Command, error) {
+	switch {
+	case all == (len(args) > 0):
+		return journal.Command{}, a.fail(exitUsage, "ui.pause.one")
+	case all:
+		return journal.Command{Subject: "--all"}, nil
+	case cfg.Flows[args[0]] != nil, gateways && cfg.Gateways[args[0]] != nil:
+		return journal.Command{Subject: args[0]}, nil
+	case gateways:
+		return journal.Command{}, a.fail(exitUsage, "ui.unknown.either", "name", clean(args[0]), "flows", names(cfg.Flows), "gateways", names(cfg.Gateways))
+	}
+	return journal.Command{}, a.fail(exitUsage, "ui.unknown.flow", "name", clean(args[0]), "known", names(cfg.Flows))
+}
+
+// decidable refuses at once what cannot be decided: an unknown id, or a state in which there is nothing to decide. The
+// service looks again when it applies the decision; this only spares a person the wait.
+func (a *app) decidable(ctx context.Context, j *journal.Journal, verb, subject string, files bool, from []string) error {
+	kind, id, err := connector.ParseID(subject)
+	switch {
+	case err != nil:
+		return a.fail(exitFailed, "ui.id.form", "id", clean(subject))
+	case kind == 'f' && !files, kind == 'd':
+		return a.fail(exitFailed, "ui.id.kind", "id", subject, "verb", verb)
+	case kind == 'f':
+		return a.decidableFile(ctx, j, verb, subject, id)
+	}
+	var found [][2]string // state and code
+	if kind == 'i' {
+		it, err := j.Item(ctx, id)
+		if err != nil && !errors.Is(err, journal.ErrMissing) {
+			return err
+		}
+		if err == nil {
+			found = append(found, [2]string{string(it.State), it.Code})
+		}
+	} else {
+		entries, err := j.EntriesOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			found = append(found, [2]string{e.State, e.Code})
+		}
+	}
+	if found == nil {
+		return a.fail(exitFailed, "ui.id.unknown", "id", subject)
+	}
+	for _, s := range found {
+		if !slices.Contains(from, s[0]) || verb == "resolve" && s[0] == string(payment.Held) && s[1] != "NV-2102" {
+			return a.fail(exitFailed, "ui.id.state", "id", subject, "state", a.state(s[0]), "verb", verb)
+		}
+	}
+	return nil
+}
+
+func (a *app) decidableFile(ctx context.Context, j *journal.Journal, verb, subject string, id int64) error {
+	f, err := j.File(ctx, id)
+	switch {
+	case errors.Is(err, journal.ErrMissing):
+		return a.fail(exitFailed, "ui.id.unknown", "id", subject)
+	case err != nil:
+		return err
+	case f.State != journal.FileHeld && f.State != journal.FileAccepted:
+		return a.fail(exitFailed, "ui.id.state", "id", subject, "state", a.word("ui.filestate.", f.State), "verb", verb)
+	}
+	return nil
+}
+
+// decide writes a decision with its author, waits for the service to apply it, and says what became of it.
+func (a *app) decide(ctx context.Context, j *journal.Journal, cmd journal.Command) error {
+	var err error
+	if cmd.ActorID, cmd.ActorName, err = author(); err != nil {
+		return err
+	}
+	cmd.ActorKind = "user"
+	id, err := j.WriteCommand(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := j.Command(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			a.printf("%s\n", a.say("ui.decision.later", "verb", cmd.Verb, "subject", cmd.Subject))
+			return nil
+		case err != nil:
+			return err
+		case now.State == "failed":
+			return a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
+		case now.State == "done":
+			a.printf("%s\n%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName), a.say("ui.next."+cmd.Verb, "subject", cmd.Subject))
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// author is who decides: the user of this process, and behind sudo also who became that user.
+func author() (id, name string, err error) {
+	u, err := user.Current()
+	if err != nil {
+		return "", "", err
+	}
+	name = u.Username
+	if from := clean(os.Getenv("SUDO_USER")); from != "" && from != name {
+		name += " (sudo: " + from + ")"
+	}
+	return u.Uid, name, nil
+}
