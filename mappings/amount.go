@@ -180,19 +180,27 @@ func currencyAround(s string) (code, rest string) {
 			return c.code, r
 		}
 	}
-	letter := func(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
-	if n := len(s) - 3; n > 0 && !letter(s[n-1]) {
+	n := len(s) - 3
+	if n <= 0 {
+		return "", s
+	}
+	if isWord(s[n:]) && !isLetter(s[n-1]) {
 		if c := strings.ToUpper(s[n:]); known(c) {
 			return c, s[:n]
 		}
 	}
-	if len(s) > 3 && !letter(s[3]) {
+	if isWord(s[:3]) && !isLetter(s[3]) {
 		if c := strings.ToUpper(s[:3]); known(c) {
 			return c, s[3:]
 		}
 	}
 	return "", s
 }
+
+func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// isWord tells whether three bytes are letters.
+func isWord(s string) bool { return isLetter(s[0]) && isLetter(s[1]) && isLetter(s[2]) }
 
 func known(currency string) bool {
 	_, err := payment.Exponent(currency)

@@ -56,7 +56,7 @@ func (r *Reading) finish(doc *Document, ins []payment.Instruction, shaped bool) 
 		doc.Instructions = append(ins, payment.Instruction{})
 		r.instruct(doc, &doc.Instructions[0])
 	}
-	if f := r.m.byName["amount"]; f != nil && r.row.values[f.index].state == failed {
+	if f := r.m.amount; f != nil && r.row.values[f.index].state == failed {
 		r.counted.totalBad = true
 	}
 }
@@ -83,7 +83,7 @@ func (r *Reading) compute(line int) {
 
 // currency is that of the row.
 func (r *Reading) currency() string {
-	if f := r.m.byName["currency"]; f != nil {
+	if f := r.m.currency; f != nil {
 		if v := &r.row.values[f.index]; v.state == present {
 			return v.text
 		}
@@ -186,7 +186,7 @@ func (v *value) take(result any) {
 	case string:
 		v.text = x
 	default:
-		if n, err := toNum(x); err == nil && n != nil {
+		if n, ok := isNum(x); ok && n != nil {
 			v.number = n
 		}
 		v.text = toText(x)
@@ -261,27 +261,31 @@ func (r *Reading) convert(f *field, v *value, result any, text, currency string,
 
 // describe fills in what is known of a document whatever becomes of it.
 func (r *Reading) describe(doc *Document) {
-	m, values := r.m, r.row.values
+	m := r.m
 	doc.Kind = m.onlyKind()
-	for _, f := range m.fields {
-		v := &values[f.index]
-		if v.state != present {
-			continue
-		}
-		switch f.set {
-		case setReference:
-			doc.Reference = v.text
-		case setAmount:
-			doc.Amount = v.amount
-		case setOperation:
-			doc.Operation = payment.Operation(v.text)
-		case setKind:
-			doc.Kind = payment.Kind(v.text)
-		}
+	if v := r.valueOf(m.reference); v != nil {
+		doc.Reference = v.text
+	}
+	if v := r.valueOf(m.amount); v != nil {
+		doc.Amount = v.amount
+	}
+	if v := r.valueOf(m.operation); v != nil {
+		doc.Operation = payment.Operation(v.text)
+	}
+	if v := r.valueOf(m.rowKind); v != nil && m.Kind == KindMixed {
+		doc.Kind = payment.Kind(v.text)
 	}
 	if doc.Kind == payment.Request {
 		doc.Operation = ""
 	}
+}
+
+// valueOf is the value of a field, nil where there is none to be used.
+func (r *Reading) valueOf(f *field) *value {
+	if f == nil || r.row.values[f.index].state != present {
+		return nil
+	}
+	return &r.row.values[f.index]
 }
 
 // applyRules asks the rules in order. The first that skips or rejects decides; the first that holds is remembered,
@@ -339,8 +343,7 @@ func (r *Reading) applyRules(doc *Document, line int) {
 // makesSense refuses what no rule decided about and no gateway can mean: nobody to identify it by, no amount.
 func (r *Reading) makesSense(doc *Document, line int) {
 	before := len(r.row.found)
-	need := func(name string) bool {
-		f := r.m.byName[name]
+	need := func(f *field, name string) bool {
 		if f == nil || r.row.values[f.index].state == absent || r.row.values[f.index].state == remainder {
 			if f == nil {
 				r.add(behindColumns, problem(line, "NV-1201.missing", "field", name))
@@ -351,19 +354,19 @@ func (r *Reading) makesSense(doc *Document, line int) {
 		}
 		return true
 	}
-	amount := r.m.byName["amount"]
+	amount := r.m.amount
 	switch doc.Kind {
 	case payment.Request:
-		need("reference")
-		if need("amount") && doc.Amount.Minor <= 0 {
+		need(r.m.reference, "reference")
+		if need(amount, "amount") && doc.Amount.Minor <= 0 {
 			r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
 		}
 	case payment.Operate:
-		if need("operation") {
+		if need(r.m.operation, "operation") {
 			r.operationMakesSense(doc, amount, line)
 		}
 	default:
-		need("kind")
+		need(r.m.rowKind, "kind")
 	}
 	if len(r.row.found) > before {
 		doc.State, doc.Hold = Rejected, nil
@@ -372,7 +375,7 @@ func (r *Reading) makesSense(doc *Document, line int) {
 }
 
 func (r *Reading) operationMakesSense(doc *Document, amount *field, line int) {
-	if doc.Reference == "" && r.textOf("transaction_id") == "" {
+	if doc.Reference == "" && r.valueOf(r.m.transaction) == nil {
 		r.add(behindColumns, problem(line, "NV-1201.target"))
 	}
 	if amount == nil {
@@ -390,14 +393,6 @@ func (r *Reading) operationMakesSense(doc *Document, amount *field, line int) {
 	case state == present && (doc.Amount.Minor < 0 || doc.Amount.Minor == 0 && doc.Operation != payment.Consult):
 		r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
 	}
-}
-
-// textOf is the text of a field, "" where it has none.
-func (r *Reading) textOf(name string) string {
-	if f := r.m.byName[name]; f != nil && r.row.values[f.index].state == present {
-		return r.row.values[f.index].text
-	}
-	return ""
 }
 
 // sortProblems gives a document its problems in column order.

@@ -44,19 +44,27 @@ func (n *num) fixed(mark string) string {
 
 var errArgument = errors.New("argument of another kind expected")
 
-// toNum reads a number; nil stays nil.
-func toNum(v any) (*num, error) {
+// isNum reads a number; nil is one that is absent.
+func isNum(v any) (*num, bool) {
 	switch v := v.(type) {
 	case nil:
-		return nil, nil
+		return nil, true
 	case *num:
-		return v, nil
+		return v, true
 	case num: // the language follows pointers here and there
-		return &v, nil
+		return &v, true
 	case int:
-		return &num{d: decimal.NewFromInt(int64(v))}, nil
+		return &num{d: decimal.NewFromInt(int64(v))}, true
 	case int64:
-		return &num{d: decimal.NewFromInt(v)}, nil
+		return &num{d: decimal.NewFromInt(v)}, true
+	}
+	return nil, false
+}
+
+// toNum reads a number; nil stays nil.
+func toNum(v any) (*num, error) {
+	if n, ok := isNum(v); ok {
+		return n, nil
 	}
 	return nil, fmt.Errorf("%w: a number, not %s", errArgument, kindOf(v))
 }
@@ -206,18 +214,16 @@ func equal(a, b any) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	x, errA := toNum(a)
-	y, errB := toNum(b)
-	if errA == nil && errB == nil {
-		return x.d.Equal(y.d)
+	if s, ok := a.(string); ok {
+		t, ok := b.(string)
+		return ok && s == t
 	}
-	if (errA == nil) != (errB == nil) {
-		return false
+	x, okA := isNum(a)
+	y, okB := isNum(b)
+	if okA || okB {
+		return okA && okB && x.d.Equal(y.d)
 	}
 	switch a := a.(type) {
-	case string:
-		s, ok := b.(string)
-		return ok && a == s
 	case bool:
 		t, ok := b.(bool)
 		return ok && a == t
@@ -310,7 +316,7 @@ func cents(p ...any) (any, error) {
 
 // amountOf reads a text as a number with the decimal mark given.
 func amountOf(p ...any) (any, error) {
-	if n, err := toNum(p[0]); err == nil {
+	if n, ok := isNum(p[0]); ok {
 		return boxed(n), nil
 	}
 	mark, text := toText(p[1]), trimBlanks(toText(p[0]))
@@ -334,7 +340,7 @@ func amountOf(p ...any) (any, error) {
 
 // whole reads a whole number from a text or a number.
 func whole(p ...any) (any, error) {
-	if n, err := toNum(p[0]); err == nil {
+	if n, ok := isNum(p[0]); ok {
 		if n == nil {
 			return nil, nil
 		}
@@ -356,7 +362,7 @@ func whole(p ...any) (any, error) {
 }
 
 func float(p ...any) (any, error) {
-	if n, err := toNum(p[0]); err == nil {
+	if n, ok := isNum(p[0]); ok {
 		return boxed(n), nil
 	}
 	return amountOf(p[0], ".")
@@ -520,7 +526,7 @@ func reduce(work func([]*num) (*num, error)) func(...any) (any, error) {
 		var list []*num
 		for _, v := range p {
 			items := []any{v}
-			if _, isNum := v.(*num); !isNum && v != nil {
+			if _, ok := isNum(v); !ok {
 				if l, err := toList(v); err == nil {
 					items = l
 				}

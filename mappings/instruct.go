@@ -2,7 +2,6 @@ package mappings
 
 import (
 	"encoding/binary"
-	"slices"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -18,16 +17,10 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 	if doc.Kind == payment.Request {
 		in.Channel = "link" // writing to customers must be asked for
 	}
-	for _, f := range r.m.fields {
-		if f.set == setNothing {
-			continue
-		}
+	for _, f := range r.m.known {
 		if v := &r.row.values[f.index]; v.state == present {
 			f.put(in, v)
 		}
-	}
-	if len(in.Metadata) > 1 {
-		slices.SortFunc(in.Metadata, func(a, b payment.Pair) int { return strings.Compare(a.Name, b.Name) })
 	}
 	if doc.Kind == payment.Operate { // what only requests have
 		in.Part, in.Channel = "", ""

@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -116,6 +117,19 @@ func (l *loader) fields(top object) {
 	slices.SortStableFunc(m.typed, func(a, b *field) int { // amounts need it
 		return rank(a) - rank(b)
 	})
+	for _, f := range m.fields {
+		if f.set != setNothing {
+			m.known = append(m.known, f)
+		}
+	}
+	slices.SortStableFunc(m.known, func(a, b *field) int { // metadata is sorted once, here
+		if a.set == setMetadata && b.set == setMetadata {
+			return strings.Compare(a.key, b.key)
+		}
+		return cmp.Compare(a.set, b.set)
+	})
+	m.reference, m.amount, m.currency = m.byName["reference"], m.byName["amount"], m.byName["currency"]
+	m.operation, m.rowKind, m.transaction = m.byName["operation"], m.byName["kind"], m.byName["transaction_id"]
 	l.needed(top)
 }
 

@@ -31,12 +31,15 @@ type Mapping struct {
 	typed    []*field // those with a column, the currency first
 	computed []*field
 	byName   map[string]*field
-	titles   []*titleRef // row["…"] of any expression
-	rules    []*rule
-	control  []*rule
-	returns  []*Return
-	tests    []Test
-	keep     *keeping // what a document's Fields hold; nil when no return names any
+	known    []*field // the canonical ones, in the order they are put into instructions
+	// Those of byName that every row needs; nil where the mapping has none.
+	reference, amount, currency, operation, rowKind, transaction *field
+	titles                                                       []*titleRef // row["…"] of any expression
+	rules                                                        []*rule
+	control                                                      []*rule
+	returns                                                      []*Return
+	tests                                                        []Test
+	keep                                                         *keeping // what a document's Fields hold; nil when no return names any
 
 	hash     string
 	confirm  []string
@@ -195,7 +198,7 @@ type value struct {
 	number *num           // of decimals and ints; of amounts once an expression asked
 	truth  bool
 	isBool bool
-	list   []value
+	list   []value // of collected fields
 	isList bool
 }
 
