@@ -328,8 +328,13 @@ func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer 
 	if a.State == payment.Refused {
 		a.Code = or(out.Code, "NV-2001")
 	}
-	if a.State == payment.Pending || a.State.Followed() && !d.feeds() {
-		a.PollAt = d.now().Add(d.account.Poll).UnixMicro()
+	poll := d.now().Add(d.account.Poll)
+	switch {
+	case a.State == payment.Pending, a.State == payment.Open && !d.feeds():
+		a.PollAt = poll.UnixMicro()
+	case it.Kind == payment.Request && payment.Beyond(a.State):
+		// It is open now, and what became of it since is read at once: money is told in one way only.
+		a.State, a.PollAt = payment.Open, d.now().UnixMicro()
 	}
 	return a
 }

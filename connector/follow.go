@@ -292,7 +292,7 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 	if it.State == payment.Pending {
 		return w.pollOperation(ctx, &it, due)
 	}
-	if it.OwnPaymentID == "" || w.feed.Load() == feedYes {
+	if it.OwnPaymentID == "" || due.N > 0 && w.feed.Load() == feedYes {
 		return w.j.Do(ctx, forget)
 	}
 	err = w.read(ctx, it.OwnPaymentID, func(tx *journal.Tx) error {
@@ -301,7 +301,7 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 			return err
 		}
 		in, again := w.interval(&now, journal.Time(tx.Now))
-		if !again {
+		if !again || w.feed.Load() == feedYes {
 			return forget(tx)
 		}
 		return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)

@@ -127,7 +127,7 @@ func (w *world) torment(t testing.TB, n int) (log string) {
 	erp := watch(ctx, filepath.Join(w.dir, "out"))
 	for i := range n {
 		if i%2 == 0 {
-			w.drop(t, 3+w.rng.IntN(30))
+			w.drop(t, 3+w.rng.IntN(150))
 		}
 		cmd, out := w.command(t, "run")
 		if err := cmd.Start(); err != nil {

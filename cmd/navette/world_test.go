@@ -28,7 +28,7 @@ type world struct {
 	want    map[string]string // reference -> amount: what must reach the PSP, once
 	rows    map[string]int    // file -> rows in it
 	dropped map[string][]byte
-	repeats int // files dropped a second time
+	repeats map[string]string // file -> name under which the same bytes were dropped again
 	next    int
 	binary  string // navette to run; "" = this test binary
 }
@@ -50,7 +50,7 @@ var personalities = []sandbox.Personality{sandbox.None, sandbox.Idempotent, sand
 
 func newWorld(t testing.TB, seed uint64, p sandbox.Personality, faults sandbox.Faults) *world {
 	t.Helper()
-	w := &world{dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 1)), want: map[string]string{}, rows: map[string]int{}, dropped: map[string][]byte{}}
+	w := &world{dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 1)), want: map[string]string{}, rows: map[string]int{}, dropped: map[string][]byte{}, repeats: map[string]string{}}
 	script, err := sandbox.ParseScript([]byte(`rules: [{every: 3, after: 50ms, pay: full}]`))
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func newWorld(t testing.TB, seed uint64, p sandbox.Personality, faults sandbox.F
 	config := fmt.Sprintf(`gateways:
   psp: {type: http, mode: test, url: %q, token: {file: %[2]s/etc/token}, concurrency: 4, timeout: 2s, settle: 60ms, poll: 100ms, idempotent: %v}
 flows:
-  f: {in: %[2]s/in, out: %[2]s/out, done: %[2]s/done, rejected: %[2]s/rejected, quiet: 0s, poll: 50ms, status_every: 100ms, patience: 20s, mapping: w, gateway: psp}
+  f: {in: %[2]s/in, out: %[2]s/out, done: %[2]s/done, rejected: %[2]s/rejected, quiet: 0s, poll: 50ms, status_every: 100ms, patience: 10m, mapping: w, gateway: psp}
 `, w.url, w.dir, p == sandbox.Idempotent)
 	for name, text := range map[string]string{"etc/navette.yaml": config, "etc/mappings/w.yaml": worldMapping, "etc/token": "canary-token\n"} {
 		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
@@ -102,8 +102,8 @@ func (w *world) drop(t testing.TB, n int) {
 	w.dropped[name] = b.Bytes()
 	w.put(t, name, b.Bytes())
 	if w.rng.IntN(4) == 0 {
-		w.repeats++
-		w.put(t, "again-"+name, b.Bytes())
+		w.repeats[name] = "again-" + name
+		w.put(t, w.repeats[name], b.Bytes())
 	}
 }
 
@@ -150,6 +150,14 @@ func (w *world) check() error {
 		}
 	}
 	for name, n := range w.rows { // every row in exactly one result line, and every file an answer
+		if again := w.repeats[name]; again != "" { // whichever was ready second is the duplicate
+			if rows, err := readCSV(w.ack(name)); err == nil && len(rows) == 1 && rows[0]["state"] == "duplicate" {
+				name, again = again, name
+			}
+			if rows, err := readCSV(w.ack(again)); err != nil || len(rows) != 1 || rows[0]["state"] != "duplicate" || rows[0]["code"] != "NV-1402" {
+				fail("%s is not answered as a duplicate: %v, %w", again, rows, err)
+			}
+		}
 		stem := strings.TrimSuffix(name, ".csv")
 		for suffix, column := range map[string]string{".ack.csv": "state", ".ret.csv": "nv_state"} {
 			rows, err := readCSV(filepath.Join(w.dir, "out", stem+suffix))
@@ -177,6 +185,10 @@ func (w *world) check() error {
 	errs = append(errs, w.checkStatus(ledger)...)
 	errs = append(errs, w.checkFolders()...)
 	return errors.Join(errs...)
+}
+
+func (w *world) ack(name string) string {
+	return filepath.Join(w.dir, "out", strings.TrimSuffix(name, ".csv")+".ack.csv")
 }
 
 // checkStatus holds the status files against what the PSP's customers paid: each payment told once, numbers gapless.
@@ -233,8 +245,8 @@ func (w *world) checkFolders() (errs []error) {
 		}
 		total += kept[string(b)]
 	}
-	if total != len(w.dropped)+w.repeats {
-		errs = append(errs, fmt.Errorf("%d files kept, %d were dropped", total, len(w.dropped)+w.repeats))
+	if total != len(w.dropped)+len(w.repeats) {
+		errs = append(errs, fmt.Errorf("%d files kept, %d were dropped", total, len(w.dropped)+len(w.repeats)))
 	}
 	return errs
 }

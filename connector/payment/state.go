@@ -115,6 +115,15 @@ func (s State) Followed() bool {
 	return false
 }
 
+// Beyond tells whether a request has come further than open: something happened to it that must be told.
+func Beyond(s State) bool {
+	switch s {
+	case Authorised, PartiallyPaid, Paid, Settled, PartiallyRefunded, Refunded, ChargedBack:
+		return true
+	}
+	return false
+}
+
 // Words of events (contract §5), as status files and mappings write them.
 const (
 	WordSent        = "sent" // the PSP took the request
