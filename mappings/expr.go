@@ -281,6 +281,17 @@ func chain(n ast.Node) string {
 	return ""
 }
 
+// start is where the text of a node begins.
+func start(n ast.Node) int {
+	switch m := n.(type) {
+	case *ast.MemberNode:
+		return start(m.Node)
+	case *ast.ChainNode:
+		return start(m.Node)
+	}
+	return n.Location().From
+}
+
 // names resolves every name of an expression; locals are the variables declared around it.
 func (r *rewriter) names(n ast.Node, locals []string) ast.Node {
 	if name := chain(n); name != "" && !slices.Contains(locals, strings.SplitN(name, ".", 2)[0]) {
@@ -338,7 +349,7 @@ func (r *rewriter) names(n ast.Node, locals []string) ast.Node {
 
 // name resolves one name.
 func (r *rewriter) name(n ast.Node, name string) ast.Node {
-	at := r.n.inside(1, n.Location().From)
+	at := r.n.inside(1, start(n))
 	if _, ok := r.spec.names[name]; !ok {
 		if key, ok := r.spec.later[name]; ok {
 			r.c.p.add(at, key, "name", name)
@@ -369,7 +380,7 @@ func (r *rewriter) name(n ast.Node, name string) ast.Node {
 
 // title resolves row["…"].
 func (r *rewriter) title(n *ast.MemberNode) ast.Node {
-	at := r.n.inside(1, n.Location().From)
+	at := r.n.inside(1, start(n))
 	p, ok := n.Property.(*ast.StringNode)
 	switch {
 	case !r.spec.titles:

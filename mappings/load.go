@@ -399,7 +399,7 @@ func (l *loader) titleRefs() {
 // checkFormat makes the reader of the source.
 func (l *loader) checkFormat(o object) {
 	m := l.m
-	source := l.object(o.get("source"), "source", sourceKeys...)
+	source := object{l, o.get("source"), "source"}
 	make, ok := l.opt.Formats[m.source.Format]
 	if !ok {
 		known := slices.Sorted(maps.Keys(l.opt.Formats))

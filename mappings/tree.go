@@ -318,6 +318,9 @@ func (n *node) canonical(b *strings.Builder, top bool) {
 
 // nearest finds the known word that was probably meant, "" when none is near.
 func nearest(word string, known []string) string {
+	if len(word) < 3 { // anything is near to so little
+		return ""
+	}
 	best, least := "", 1+max(1, len(word)/3)
 	for _, k := range known {
 		if d := distance(fold(word), fold(k)); d < least {

@@ -1,4 +1,4 @@
-package csvfile_test
+package mappings_test
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"github.com/navette-connect/navette/mappings/presets"
 )
 
-const examples = "../../testdata/mappings"
+const examples = "../testdata/mappings"
 
 func options() mappings.Options {
 	return mappings.Options{

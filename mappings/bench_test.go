@@ -1,4 +1,4 @@
-package csvfile_test
+package mappings_test
 
 import (
 	"bytes"
