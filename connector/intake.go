@@ -361,7 +361,7 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 // file goes on to `rejected`.
 func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journal.File, error) {
 	box := n.flow.Inbox
-	if f.Place != f.Claim && f.Place == box.Join(dir, path.Base(f.Place)) {
+	if f.Place == "" || f.Place != f.Claim && f.Place == box.Join(dir, path.Base(f.Place)) {
 		return f, nil
 	}
 	name := n.archiveName(&f, label(f.Name))
@@ -377,7 +377,11 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 			continue
 		case errors.Is(err, transports.ErrGone): // moved by an earlier try, whose note was lost
 			if s, found := box.Stat(ctx, to); found != nil || s.Size != f.Size {
-				return f, fmt.Errorf("archive: neither %q nor its archive name is there: %w", path.Base(f.Place), err)
+				if f.SHA256 == "" {
+					return f, fmt.Errorf("archive: neither %q nor its archive name is there: %w", path.Base(f.Place), err)
+				}
+				n.log.Error().Str("event", "file.lost").Int64("file", f.ID).Err(err).Msg("somebody took the source away; its bytes are kept, so it goes on")
+				to = ""
 			}
 		default:
 			// It stays claimed: its bytes are kept, so the rest goes on.

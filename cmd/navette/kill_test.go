@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -223,16 +224,16 @@ var mutants = []mutant{
 	_, _ = f.Write(b[len(b)/2:])
 	err = f.Close()`}}},
 	{"archive before spool", []edit{{"connector/intake.go", "f, err = n.spoolFile(ctx, f)", `
-	if f.Place == f.Claim {
-		f, err = n.archive(ctx, f, n.flow.Done)
-		time.Sleep(20 * time.Millisecond)
+	early := f
+	early.Claim = n.flow.Inbox.Join(n.flow.Done, path.Base(f.Claim)[1:])
+	if err = n.flow.Inbox.Move(ctx, f.Claim, early.Claim); err != nil {
+		_, err = n.spoolFile(ctx, f)
+		continue
 	}
-	if err == nil {
-		claimed := f
-		claimed.Claim = f.Place
-		if f, err = n.spoolFile(ctx, claimed); err == nil {
-			f.Claim = ""
-		}
+	time.Sleep(20 * time.Millisecond)
+	if early, err = n.spoolFile(ctx, early); err == nil {
+		early.Place, early.Claim = early.Claim, f.Claim
+		f = early
 	}`}}},
 	{"forget what was in flight", []edit{{"connector/dispatch.go", "n, err = tx.Interrupted(", "_ = at; n, err = 0, nil; _, _ = tx.Interrupted(\"nobody\" + "}}},
 }
@@ -292,8 +293,12 @@ func TestKillControls(t *testing.T) {
 			for seed := uint64(1); seed <= 8; seed++ {
 				w := newWorld(t, seed, sandbox.None, sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.2}, Latency: sandbox.Duration(5 * time.Millisecond)})
 				w.binary = binary
-				probe := &quiet{TB: t}
-				w.torment(probe, 12)
+				probe, done := &quiet{TB: t}, make(chan struct{})
+				go func() { // ended by its first Fatal
+					defer close(done)
+					w.torment(probe, 12)
+				}()
+				<-done
 				if err := w.check(); err != nil || probe.failed {
 					t.Logf("noticed: %.200v", err)
 					return
@@ -313,6 +318,8 @@ type quiet struct {
 func (q *quiet) Error(...any)          { q.failed = true }
 func (q *quiet) Errorf(string, ...any) { q.failed = true }
 func (q *quiet) Helper()               {}
+func (q *quiet) Fatal(...any)          { q.failed = true; runtime.Goexit() }
+func (q *quiet) Fatalf(string, ...any) { q.failed = true; runtime.Goexit() }
 
 func tail(s string) string {
 	const most = 4000
