@@ -153,7 +153,7 @@ func (r *Reading) computeField(f *field, v *value, currency string, line int) {
 		r.fail(f, line, "", "NV-1210.field", "field", f.name, "detail", err.Error())
 		return
 	}
-	if list, ok := result.([]any); ok && f.set == setNothing {
+	if list, err := toList(result); err == nil && result != nil && f.set == setNothing {
 		v.state, v.isList, v.list = present, true, make([]value, len(list))
 		for i, item := range list {
 			v.list[i].take(item)

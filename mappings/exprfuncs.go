@@ -546,6 +546,11 @@ func reduce(work func([]*num) (*num, error)) func(...any) (any, error) {
 			}
 		}
 		n, err := work(list)
+		if n != nil && n.currency == "" { // an amount and a plain number: an amount
+			if sum, _ := total(list); sum.currency != "" {
+				n = &num{n.d, sum.currency}
+			}
+		}
 		return boxed(n), err
 	}
 }

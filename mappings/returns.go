@@ -271,11 +271,11 @@ func numOf(a payment.Amount) *num {
 // harmless keeps a spreadsheet from running a cell: text that begins like a formula gets an apostrophe in front.
 // Numbers are left as they are.
 func harmless(s string) string {
-	if s == "" || strings.IndexByte("=+-@\t\r", s[0]) < 0 {
+	if len(s) < 2 || strings.IndexByte("=+-@\t\r", s[0]) < 0 {
 		return s
 	}
 	if s[0] == '+' || s[0] == '-' {
-		number := len(s) > 1
+		number := true
 		for _, r := range s[1:] {
 			if (r < '0' || r > '9') && r != '.' && r != ',' && !isBlank(r) {
 				number = false
