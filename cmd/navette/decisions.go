@@ -5,9 +5,11 @@ import (
 	"errors"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -19,8 +21,12 @@ import (
 	"github.com/navette-connect/navette/connector/payment"
 )
 
-// appliedWithin is how long a decision waits to be applied by the service; it looks every half a second.
-const appliedWithin = 3 * time.Second
+// appliedWithin is how long a decision waits to be applied by the service, which looks every half a second; less where
+// nobody seems to hold the journal.
+const (
+	appliedWithin = 3 * time.Second
+	nobodyWithin  = 800 * time.Millisecond
+)
 
 // maxReason bounds a reason, in characters.
 const maxReason = 500
@@ -49,7 +55,7 @@ func (a *app) decisionCommands() []*cobra.Command {
 				return err
 			}
 			cmd.Verb = verb
-			return a.decide(c.Context(), j, cmd)
+			return a.decide(c.Context(), cfg, j, cmd)
 		})
 	}
 	subject := func(verb string, files bool, from ...string) func(context.Context, *config.Config, *journal.Journal, []string) (journal.Command, error) {
@@ -179,7 +185,7 @@ func (a *app) decidableFile(ctx context.Context, j *journal.Journal, verb, subje
 }
 
 // decide writes a decision with its author, waits for the service to apply it, and says what became of it.
-func (a *app) decide(ctx context.Context, j *journal.Journal, cmd journal.Command) error {
+func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal, cmd journal.Command) error {
 	var err error
 	if cmd.ActorID, cmd.ActorName, err = author(); err != nil {
 		return err
@@ -189,7 +195,11 @@ func (a *app) decide(ctx context.Context, j *journal.Journal, cmd journal.Comman
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
+	wait := appliedWithin
+	if cfg.Process.DatabaseURL == "" && !lockHeld(cfg.Process.StateDir) {
+		wait = nobodyWithin
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -225,4 +235,25 @@ func author() (id, name string, err error) {
 		name += " (sudo: " + from + ")"
 	}
 	return u.Uid, name, nil
+}
+
+// lockHeld tells whether a process of this machine holds the lock of a state directory, as the kernel lists it; taking
+// the lock to find out could keep a service from starting. It is a hint: a container may not see the holder.
+func lockHeld(stateDir string) bool {
+	info, err := os.Stat(filepath.Join(stateDir, "lock"))
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	locks, err := os.ReadFile("/proc/locks")
+	if !ok || err != nil {
+		return true // not known
+	}
+	inode := ":" + strconv.FormatUint(stat.Ino, 10) + " "
+	for line := range strings.Lines(string(locks)) {
+		if strings.Contains(line, "FLOCK") && strings.Contains(line, inode) {
+			return true
+		}
+	}
+	return false
 }

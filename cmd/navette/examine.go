@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 )
@@ -92,6 +93,9 @@ func (e *examiner) read(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	for _, p := range reading.Warnings() {
+		e.warnings.add(p)
 	}
 	e.rows, e.leftOut = int64(reading.Rows()), int64(reading.LeftOut())
 	return e.conclude(reading.Control())
@@ -195,13 +199,13 @@ func (e *examiner) repeats(doc *mappings.Document) (twin, repeated bool) {
 			}
 			twin = true
 		case in.Kind == payment.Operate:
-			e.errors.say(line, "NV-1401.key", "key", in.ERPKey, "line", at)
+			e.errors.note(line, "", "", "NV-1401", "", in.ERPKey, message.New("NV-1401.key", "key", in.ERPKey, "line", at))
 			repeated = true
 		case in.Part != "":
-			e.errors.say(line, "NV-1401.part", "reference", in.Reference, "part", in.Part, "line", at)
+			e.errors.note(line, "", "", "NV-1401", "", in.Reference, message.New("NV-1401.part", "reference", in.Reference, "part", in.Part, "line", at))
 			repeated = true
 		default:
-			e.errors.say(line, "NV-1401.reference", "reference", in.Reference, "line", at)
+			e.errors.note(line, "", "", "NV-1401", "", in.Reference, message.New("NV-1401.reference", "reference", in.Reference, "line", at))
 			repeated = true
 		}
 	}

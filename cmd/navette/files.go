@@ -89,7 +89,7 @@ func filesOf(ctx context.Context, cfg *config.Config, j *journal.Journal, flow s
 		files, more = files[:limit], true
 	}
 	for _, f := range files {
-		returns, err := returnsOf(ctx, j, at, f.ID, "")
+		returns, err := returnsOf(ctx, j, at, f.ID)
 		if err != nil {
 			return nil, false, err
 		}
@@ -100,16 +100,18 @@ func filesOf(ctx context.Context, cfg *config.Config, j *journal.Journal, flow s
 	return list, more, nil
 }
 
-// returnsOf lists what was written back for a file, but for the kind without.
-func returnsOf(ctx context.Context, j *journal.Journal, at clock, file int64, without string) ([]returnView, error) {
+// returnsOf lists what was written back for a file.
+func returnsOf(ctx context.Context, j *journal.Journal, at clock, file int64) ([]returnView, error) {
 	deliveries, err := j.DeliveriesOf(ctx, file)
 	list := []returnView{}
 	for _, d := range deliveries {
-		if d.Kind != without {
-			list = append(list, returnView{"d" + strconv.FormatInt(d.ID, 10), d.Kind, d.Name, d.State, at.stamp(d.PubAt)})
-		}
+		list = append(list, viewReturn(d, at))
 	}
 	return list, err
+}
+
+func viewReturn(d journal.Delivery, at clock) returnView {
+	return returnView{"d" + strconv.FormatInt(d.ID, 10), d.Kind, d.Name, d.State, at.stamp(d.PubAt)}
 }
 
 // oneMore is what to ask for, so that "there are more" can be told; 0 asks for all.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -75,13 +76,18 @@ func (a *app) rowState(given []string) (state string, err error) {
 		switch {
 		case slices.Contains(known, s):
 			state = s
-		case strings.ContainsRune(s, filepath.Separator) || s == "." || s == "..":
+		case strings.ContainsRune(s, filepath.Separator), isDir(s):
 			a.flags.StateDir = s
 		default:
 			return "", a.fail(exitUsage, "ui.rows.state", "state", clean(s), "known", strings.Join(known, ", "))
 		}
 	}
 	return state, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // rowStates are the words that `rows --state` takes.

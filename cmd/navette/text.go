@@ -135,7 +135,7 @@ func (c clock) read(us int64) string {
 	if us == 0 {
 		return "-"
 	}
-	return journal.Time(us).In(c.in).Format("2006-01-02 15:04:05")
+	return journal.Time(us).In(c.in).Format("02/01/2006 15:04:05")
 }
 
 // look opens the journal for a command that reads. The journal is nil when nothing has made one yet.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,14 +126,35 @@ func instructionOf(ctx context.Context, j *journal.Journal, at clock, it *journa
 	if err != nil {
 		return instructionView{}, err
 	}
-	returns, err := returnsOf(ctx, j, at, it.FileID, "rejects") // an instruction stands in no rejects file
+	deliveries, err := j.DeliveriesOf(ctx, it.FileID)
 	v := instructionView{ID: "i" + strconv.FormatInt(it.ID, 10), Row: "r" + strconv.FormatInt(it.RowID, 10), FileID: "f" + strconv.FormatInt(it.FileID, 10),
 		Flow: it.Source.Flow, File: f.Name, Line: it.Source.Line, Kind: string(it.Kind), Operation: string(it.Operation), Reference: it.Reference, Part: it.Part,
 		Revision: it.Revision, Amount: decimal(it.Amount), Currency: it.Amount.Currency, State: string(it.State), Code: it.Code, Message: it.Message,
 		Paid: decimal(part(it.Amount, it.Paid)), Refunded: decimal(part(it.Amount, it.Refunded)),
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, Link: it.Link, ReceivedAt: at.stamp(f.ReceivedAt), SentAt: at.stamp(it.SentAt),
-		Events: history(it, &f, events, at), Returns: returns}
+		Events: history(it, &f, events, at), Returns: writtenTo(deliveries, events, at)}
 	return v, err
+}
+
+// writtenTo lists the returns of a file that tell of one of its instructions: not the rejects, and of the returns of
+// events those that were written behind one of its own. The kind of a mapping's own return begins with its moment.
+func writtenTo(deliveries []journal.Delivery, events []journal.Event, at clock) []returnView {
+	list := []returnView{}
+	before := map[string]int64{} // by kind: when the one before was fixed
+	for _, d := range deliveries {
+		since := before[d.Kind]
+		before[d.Kind] = d.FixedAt
+		switch moment, _, _ := strings.Cut(d.Kind, ":"); moment {
+		case "rejects":
+			continue
+		case "event", "settlement", "daily":
+			if !slices.ContainsFunc(events, func(e journal.Event) bool { return e.RecordedAt > since && e.RecordedAt <= d.FixedAt }) {
+				continue
+			}
+		}
+		list = append(list, viewReturn(d, at))
+	}
+	return list
 }
 
 // history is what happened to an instruction in the order it became known. Being taken and being sent are states of

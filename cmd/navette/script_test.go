@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the product end to end, as its users type it: one script a subject, in testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Dir:           filepath.Join("..", "..", "testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			for name, value := range map[string]string{"NAVETTE_CONFIG_DIR": "etc", "NAVETTE_STATE_DIR": "state", "NAVETTE_LISTEN": "off", "NAVETTE_LANG": "en", "NAVETTE_LOG_LEVEL": "error", "NAVETTE_TIMEZONE": "Europe/Paris"} {
+				if name == "NAVETTE_CONFIG_DIR" || name == "NAVETTE_STATE_DIR" {
+					value = filepath.Join(env.WorkDir, value)
+				}
+				env.Setenv(name, value)
+			}
+			return os.MkdirAll(filepath.Join(env.WorkDir, "etc"), 0o755)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"expand": expand,
+			"exits":  exits,
+		},
+	})
+}
+
+// expand writes the script's variables into a file: configurations name absolute folders.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(path, []byte(text), 0o644))
+	}
+}
+
+// exits runs a command and holds its exit code against the first argument.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%q exits with %d, want %s", args[1:], code, args[0])
+	}
+}
