@@ -175,14 +175,17 @@ func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(
 		return 0, err
 	}
 	var marked []int64
+	d.count(len(items), 0) // before they are durable as sending: at no moment may they look finished
 	if err := d.j.Do(ctx, func(tx *journal.Tx) (err error) {
 		if marked, err = tx.MarkSending(list); err == nil && also != nil {
 			err = also(tx)
 		}
 		return err
 	}); err != nil {
+		d.count(-len(items), 0)
 		return 0, err
 	}
+	d.count(len(marked)-len(items), 0)
 	is := make(map[int64]bool, len(marked))
 	for _, id := range marked {
 		is[id] = true
@@ -192,7 +195,6 @@ func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(
 		if !is[items[i].ID] {
 			continue
 		}
-		d.count(1, 0)
 		items[i].State = payment.Sending
 		d.queue <- items[i] // never blocks: the queue is as long as a group may be
 		n++

@@ -262,10 +262,19 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 // polls reads each request whose poll is due; with a feed there is nothing to poll but operations the PSP has not
 // finished. Half of the gateway's slots are left to what is to be sent.
 func (w *follow) polls(ctx context.Context, now int64) error {
-	list, err := w.j.DueBefore(ctx, "poll", w.account.Account, now, page)
-	if err != nil {
-		return err
+	for ctx.Err() == nil {
+		list, err := w.j.DueBefore(ctx, "poll", w.account.Account, now, page)
+		if err == nil && len(list) > 0 {
+			err = w.pollAll(ctx, list) // each is due again later, or no more
+		}
+		if err != nil || len(list) < page {
+			return err
+		}
 	}
+	return nil
+}
+
+func (w *follow) pollAll(ctx context.Context, list []journal.Due) error {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(w.account.Concurrency/2, 1))
 	errs := make([]error, len(list))

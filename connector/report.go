@@ -275,10 +275,10 @@ func (r *report) pass(ctx context.Context, hurry bool) error {
 // answerFile writes the result of a file once nothing of it waits for the gateway, doubt and holds at most `patience`.
 func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 	waiting, doubtful, err := r.j.Unanswered(ctx, f.ID)
-	if err != nil || waiting > 0 {
+	if err != nil || waiting {
 		return err
 	}
-	if left := journal.Time(f.Deadline).Sub(r.now()); doubtful > 0 && left > 0 {
+	if left := journal.Time(f.Deadline).Sub(r.now()); doubtful && left > 0 {
 		r.soonest(left)
 		return nil
 	}

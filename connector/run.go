@@ -262,6 +262,11 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 	if err := e.begin(ctx); err != nil {
 		return err
 	}
+	for _, f := range e.follows {
+		if err := f.pass(ctx); err != nil { // told again at the end, if it lasts
+			f.log.Debug().Err(err).Msg("the gateway's news could not be read yet")
+		}
+	}
 	sending, stop := context.WithCancel(ctx)
 	var loops sync.WaitGroup
 	failed := make(chan error, len(e.dispatches))

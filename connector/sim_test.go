@@ -225,4 +225,35 @@ func (w *simWorld) verify(t *testing.T, seed uint64) {
 	if lines != len(w.want) {
 		t.Errorf("seed %d: results answer %d rows, %d were dropped", seed, lines, len(w.want))
 	}
+	if t.Failed() {
+		w.dump(t)
+	}
+}
+
+// dump shows where everything stands, to understand a failure.
+func (w *simWorld) dump(t *testing.T) {
+	err := filepath.WalkDir(w.dir, func(p string, _ os.DirEntry, err error) error {
+		t.Log(strings.TrimPrefix(p, w.dir), err)
+		return nil
+	})
+	j, err2 := sqlite.View(t.Context(), filepath.Join(w.dir, "state"), journal.Options{})
+	if err = errors.Join(err, err2); err != nil {
+		t.Log(err)
+		return
+	}
+	defer j.Close()
+	files, err := j.RecentFiles(t.Context(), "", 100)
+	t.Log(err)
+	rows, err := j.Entries(t.Context(), "f", "", 1000)
+	t.Log(err)
+	for _, r := range rows {
+		if r.State != string(payment.Open) && r.State != string(payment.Paid) {
+			t.Logf("%+v", r)
+		}
+	}
+	due, err := j.DueBefore(t.Context(), "look", "sandbox:test", 1<<60, 1000)
+	t.Logf("due %+v, %v", due, err)
+	for _, f := range files {
+		t.Logf("%d %s %s %s place %q claim %q rows %d accepted %d", f.ID, f.Name, f.State, f.Code, filepath.Base(f.Place), filepath.Base(f.Claim), f.Rows, f.Accepted)
+	}
 }

@@ -270,7 +270,7 @@ func (j *Journal) NextDue(ctx context.Context, kind, account string) (at int64, 
 
 // ByPayment finds the request an account's PSP knows by an id; ErrMissing when none is.
 func (tx *Tx) ByPayment(account, paymentID string) (it Item, err error) {
-	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.payment_id = ? AND i.account = ? AND i.kind = 'request' ORDER BY i.id DESC LIMIT 1", paymentID, account))
+	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.id = (SELECT max(m.id) FROM instruction m WHERE m.payment_id = ? AND m.payment_id <> '' AND m.account = ? AND m.kind = 'request')", paymentID, account))
 	return it, err
 }
 
@@ -300,7 +300,7 @@ func (tx *Tx) NoticesDone(account, paymentID string) error {
 // Known tells whether the account has a request the PSP knows by that id.
 func (j *Journal) Known(ctx context.Context, account, paymentID string) (bool, error) {
 	var n int64
-	err := j.one(ctx, "SELECT id FROM instruction WHERE payment_id = ? AND account = ? LIMIT 1", paymentID, account).Scan(&n)
+	err := j.one(ctx, "SELECT id FROM instruction WHERE payment_id = ? AND payment_id <> '' AND account = ? LIMIT 1", paymentID, account).Scan(&n)
 	if errors.Is(err, ErrMissing) {
 		return false, nil
 	}

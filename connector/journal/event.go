@@ -125,7 +125,7 @@ func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect paymen
 	}
 	if n.EventID != "" {
 		var seen int64
-		if err := tx.one("SELECT count(*) FROM event WHERE account = ? AND psp_event = ?", account, n.EventID).Scan(&seen); err != nil || seen > 0 {
+		if err := tx.one("SELECT count(*) FROM event WHERE account = ? AND psp_event = ? AND psp_event <> ''", account, n.EventID).Scan(&seen); err != nil || seen > 0 {
 			return true, payment.Same, err
 		}
 	}
@@ -167,7 +167,7 @@ func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
 // Strays lists kept news whose payment is known by now.
 func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
 	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
- (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r *sql.Rows) error {
+ (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.payment_id <> '' AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r *sql.Rows) error {
 		var s Stray
 		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
 		list = append(list, s)

@@ -54,10 +54,11 @@ func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
 	return list[0], nil
 }
 
-// Unanswered counts instructions of a file that wait for the gateway: those a person or a look-up must decide apart.
-func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful int64, err error) {
-	err = j.one(ctx, `SELECT count(*) FILTER (WHERE state IN ('accepted', 'sending')), count(*) FILTER (WHERE state IN ('held', 'uncertain', 'pending'))
- FROM instruction WHERE file_id = ? AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')`, file).Scan(&waiting, &doubtful)
+// Unanswered tells whether instructions of a file wait for the gateway, and whether some wait for a person or a look-up.
+// It is one statement, one moment: a row on its way from doubt to being sent again is never missed by both.
+func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful bool, err error) {
+	const exists = `EXISTS (SELECT 1 FROM instruction WHERE file_id = ? AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND state IN (`
+	err = j.one(ctx, "SELECT "+exists+"'accepted', 'sending')), "+exists+"'held', 'uncertain', 'pending'))", file, file).Scan(&waiting, &doubtful)
 	return waiting, doubtful, err
 }
 
