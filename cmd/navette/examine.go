@@ -44,7 +44,7 @@ type examiner struct {
 	*sample
 	*tally
 	seed  maphash.Seed
-	first map[uint64]uint32 // by identity: the line it first stood on; a few bytes an instruction
+	first *firstLines
 	over  map[string]limits
 }
 
@@ -55,7 +55,7 @@ type limits struct{ amount, fourEyes, total int64 }
 func (s *sample) examine(ctx context.Context) (*tally, error) {
 	t := &tally{total: map[string]payment.Amount{}, errors: newFindings(s.limit, s.lang), holds: newFindings(s.limit, s.lang),
 		warnings: newFindings(s.limit, s.lang), leftAside: newFindings(s.limit, s.lang)}
-	e := &examiner{s, t, maphash.MakeSeed(), map[uint64]uint32{}, map[string]limits{}}
+	e := &examiner{s, t, maphash.MakeSeed(), &firstLines{}, map[string]limits{}}
 	err := e.read(ctx)
 	var spoilt *mappings.FileError
 	if errors.As(err, &spoilt) {
@@ -184,13 +184,11 @@ func (e *examiner) repeats(doc *mappings.Document) (twin, repeated bool) {
 	line := doc.Rows[0].Line
 	for i := range doc.Instructions {
 		in := &doc.Instructions[i]
-		id := maphash.String(e.seed, payment.Identity(in))
-		before, known := e.first[id]
-		if !known {
-			e.first[id] = uint32(min(line, math.MaxUint32))
+		before := e.first.put(maphash.String(e.seed, payment.Identity(in)), line)
+		if before == 0 {
 			continue
 		}
-		at := strconv.FormatUint(uint64(before), 10)
+		at := strconv.Itoa(before)
 		switch {
 		case repeated || in.Kind == payment.Operate && in.Operation == payment.Consult && in.ERPKey == "":
 		case in.Kind == payment.Operate && in.ERPKey == "":

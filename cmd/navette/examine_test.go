@@ -1,0 +1,66 @@
+package main
+
+import "testing"
+
+func TestFirstLines(t *testing.T) {
+	f := &firstLines{}
+	puts := []struct {
+		hash         uint64
+		line, before int
+	}{
+		{0, 1, 0}, {0, 2, 1}, {0, 9, 1},
+		{1, 3, 0}, {1 << 37, 4, 0}, {1<<38 - 1, 5, 0}, {1 << 48, 6, 0}, {1<<48 | 1, 7, 0},
+		{1, 8, 3}, {1 << 37, 8, 4}, {1<<38 - 1, 8, 5}, {1 << 48, 8, 6}, {1<<48 | 1, 8, 7},
+		{7, 1 << 40, 0}, {7, 1, 1<<lineBits - 1},
+	}
+	for i, p := range puts {
+		if got := f.put(p.hash, p.line); got != p.before {
+			t.Errorf("%d: put(%x, %d) = %d, want %d", i, p.hash, p.line, got, p.before)
+		}
+	}
+}
+
+func TestFindings(t *testing.T) {
+	f := newFindings(4, "en")
+	for line := 1; line <= 10; line++ {
+		f.say(line, "NV-1401.reference", "reference", "A", "line", "1")
+	}
+	f.say(11, "NV-1303.good")
+	f.say(0, "NV-1001.empty")
+	f.share()
+	var got []string
+	for _, c := range f.causes {
+		got = append(got, c.code)
+		for range c.kept {
+			got = append(got, "+")
+		}
+	}
+	want := []string{"NV-1001", "+", "NV-1401", "+", "+", "NV-1303", "+"}
+	if len(got) != len(want) {
+		t.Fatalf("causes and what is shown of them: %q, want %q", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("causes and what is shown of them: %q, want %q", got, want)
+		}
+	}
+	if f.count != 12 {
+		t.Errorf("count = %d, want 12: everything is counted", f.count)
+	}
+	if list := f.list(); len(list) != 4 || list[0].Line != 0 || list[1].Line != 1 || list[3].Line != 11 {
+		t.Errorf("list = %v, want four in the order of the file", list)
+	}
+}
+
+func TestClip(t *testing.T) {
+	tests := []struct {
+		in   string
+		max  int
+		want string
+	}{{"", 3, ""}, {"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"éèàç", 3, "éè…"}, {"éèà", 3, "éèà"}}
+	for _, tt := range tests {
+		if got := clip(tt.in, tt.max); got != tt.want {
+			t.Errorf("clip(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
+		}
+	}
+}
