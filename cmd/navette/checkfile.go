@@ -70,6 +70,9 @@ func (a *app) checkFile(ctx context.Context, path string, o checkOptions) error 
 		return err
 	}
 	if s.mapping, err = a.mapping(cfg, name); err != nil {
+		if o.json {
+			a.out = a.errs // scripts read one JSON document or none
+		}
 		a.printProblems(configProblems(err))
 		return told(exitConfig)
 	}

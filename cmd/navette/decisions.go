@@ -214,7 +214,7 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 		case now.State == "failed":
 			return a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
 		case now.State == "done":
-			a.printf("%s\n%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName), a.say("ui.next."+cmd.Verb, "subject", cmd.Subject))
+			a.printf("%s\n%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName), a.nextStep(cmd))
 			return nil
 		}
 		select {
@@ -222,6 +222,19 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 		case <-tick.C:
 		}
 	}
+}
+
+// nextStep is the command that shows what a decision did, or takes it back.
+func (a *app) nextStep(cmd journal.Command) string {
+	switch {
+	case cmd.Verb == "pause":
+		return a.say("ui.next.pause", "subject", cmd.Subject)
+	case cmd.Verb == "resume":
+		return a.say("ui.next.resume")
+	case strings.HasPrefix(cmd.Subject, "f"):
+		return a.say("ui.next.file")
+	}
+	return a.say("ui.next.row", "subject", cmd.Subject)
 }
 
 // author is who decides: the user of this process, and behind sudo also who became that user.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -69,7 +71,11 @@ func (a *app) whereCommand() *cobra.Command {
 		}
 		defer closing(j, &err)
 		at := clock{cfg.Process.Location}
-		v, err := whereOf(c.Context(), j, at, strings.TrimSpace(args[0]))
+		ref, err := referenceOf(c.Context(), j, strings.TrimSpace(args[0]))
+		if err != nil {
+			return err
+		}
+		v, err := whereOf(c.Context(), j, at, ref)
 		if err != nil {
 			return err
 		}
@@ -91,6 +97,40 @@ func (a *app) whereCommand() *cobra.Command {
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "")
 	return a.localise(c)
+}
+
+// referenceOf turns an id that `rows` printed (r12, i7) into its reference; anything else is a reference already, and
+// so is an id that nobody gave out.
+func referenceOf(ctx context.Context, j *journal.Journal, text string) (string, error) {
+	kind, id, err := connector.ParseID(text)
+	if j == nil || err != nil {
+		return text, nil
+	}
+	found := ""
+	switch kind {
+	case 'r':
+		entries, err := j.EntriesOf(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if len(entries) > 0 {
+			found = entries[0].Reference
+		}
+	case 'i':
+		it, err := j.Item(ctx, id)
+		if err != nil && !errors.Is(err, journal.ErrMissing) {
+			return "", err
+		}
+		found = it.Lane
+	}
+	if found == "" {
+		return text, nil
+	}
+	known, err := j.Where(ctx, text) // an ERP may number its invoices r12
+	if err != nil || len(known) > 0 {
+		return text, err
+	}
+	return found, nil
 }
 
 // whereOf gathers everything known of a reference, a transaction or a payment id. j may be nil.
