@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ func (r *Reading) finish(doc *Document, ins []payment.Instruction, shaped bool) 
 	if doc.State == Accepted {
 		r.makesSense(doc, line)
 	}
+	parts := r.divideAmong(doc, line)
 	r.sortProblems(doc)
 	if r.m.keep != nil {
 		doc.Fields = r.keepFields(doc.Rows)
@@ -55,10 +57,33 @@ func (r *Reading) finish(doc *Document, ins []payment.Instruction, shaped bool) 
 	if doc.State == Accepted {
 		doc.Instructions = append(ins, payment.Instruction{})
 		r.instruct(doc, &doc.Instructions[0])
+		if parts != nil {
+			doc.Instructions = eachPart(doc.Instructions[0], parts)
+		}
 	}
 	if f := r.m.amount; f != nil && r.row.values[f.index].state == failed {
 		r.counted.totalBad = true
 	}
+}
+
+// divideAmong finds the parts of an accepted document; one that does not add up is rejected.
+func (r *Reading) divideAmong(doc *Document, line int) []share {
+	if r.m.ranked && doc.Kind == payment.Request && doc.Reference != "" {
+		r.ranks[doc.Reference]++
+	}
+	if doc.State != Accepted {
+		return nil
+	}
+	parts, p := r.shares(doc, line)
+	if p != nil {
+		doc.State, doc.Hold = Rejected, nil
+		r.row.found = append(r.row.found[:0], found{behindColumns, *p})
+		return nil
+	}
+	if parts == nil && r.m.ranked && doc.Kind == payment.Request {
+		return []share{{name: itoa(r.ranks[doc.Reference]), amount: doc.Amount}}
+	}
+	return parts
 }
 
 // compute evaluates the computed fields, each with the ones before it.
@@ -122,6 +147,8 @@ func (v *value) forExpressions(f *field) any {
 			list[i] = v.list[i].forExpressions(f)
 		}
 		return list
+	case v.state == absent && f.agg == aggCollect:
+		return []any{}
 	case v.state == absent:
 		if f.textual() {
 			return ""
@@ -400,7 +427,10 @@ func (r *Reading) sortProblems(doc *Document) {
 	if len(r.row.found) == 0 {
 		return
 	}
-	slices.SortStableFunc(r.row.found, func(a, b found) int { return a.column - b.column })
+	slices.SortStableFunc(r.row.found, func(a, b found) int {
+		behind := func(f found) int { return max(0, f.column-behindColumns+2) } // what is no column's comes last
+		return cmp.Or(behind(a)-behind(b), a.Line-b.Line, a.column-b.column)
+	})
 	doc.Problems = make([]Problem, len(r.row.found))
 	for i, f := range r.row.found {
 		doc.Problems[i] = f.Problem
@@ -417,7 +447,9 @@ func (r *Reading) keepFields(rows []Row) []byte {
 	for _, f := range k.fields {
 		b = appendField(b, f, &r.row.values[f.index])
 	}
-	if len(k.titles) > 0 {
+	if r.gathered != nil {
+		b = append(b, r.gathered.cells...)
+	} else if len(k.titles) > 0 {
 		b = r.keepCells(b, rows[0].Line)
 	}
 	r.row.kept = b
@@ -428,7 +460,7 @@ func (r *Reading) keepFields(rows []Row) []byte {
 func (r *Reading) keepCells(b []byte, line int) []byte {
 	b = appendUvarint(append(b, keptLine), line)
 	for _, i := range r.m.keep.titles {
-		b = appendText(appendText(append(b, keptCell), r.m.titles[i].title), r.cell(r.atTitles[i]))
+		b = appendText(appendText(append(b, keptCell), r.m.titles[i].title), r.cell(r.titleAt(i)))
 	}
 	return b
 }

@@ -24,7 +24,7 @@ const examples = "../testdata/mappings"
 
 func options() mappings.Options {
 	return mappings.Options{
-		Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New},
+		Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New},
 		Use:     presets.Source,
 	}
 }
@@ -59,6 +59,18 @@ func TestExample01(t *testing.T) {
 
 func TestExample04(t *testing.T) {
 	runExample(t, filepath.Join(examples, "04-operations"), "OPERATIONS_20261122.csv", map[string]int{"accepted": 6, "held": 1, "rejected": 3}, 0)
+}
+
+func TestExample02(t *testing.T) {
+	runExample(t, filepath.Join(examples, "02-commandes-largeur-fixe"), "CDE_20261121.TXT", map[string]int{"accepted": 2, "rejected": 2}, 2)
+}
+
+func TestExample03(t *testing.T) {
+	runExample(t, filepath.Join(examples, "03-factures-multilignes"), "lignes-facture.tsv", map[string]int{"accepted": 1, "rejected": 1, "skipped": 1}, 0)
+}
+
+func TestExample05(t *testing.T) {
+	runExample(t, filepath.Join(examples, "05-multi-enregistrements"), "FACT7.DAT", map[string]int{"accepted": 2, "rejected": 1}, 0)
 }
 
 type answered struct {

@@ -8,10 +8,9 @@ import (
 	"github.com/navette-connect/navette/connector/payment"
 )
 
-// readFields types every field that has a column, the currency first.
-func (r *Reading) readFields(line int) {
-	currency := r.m.Currency
-	for _, f := range r.m.typed {
+// readTyped types the fields of a record, the currency first.
+func (r *Reading) readTyped(fields []*field, line int, currency string) {
+	for _, f := range fields {
 		v := &r.row.values[f.index]
 		r.readField(f, v, currency, line)
 		if f.set == setCurrency && v.state == present {
@@ -253,6 +252,9 @@ func (r *Reading) negate(f *field, v *value, line int, text string) {
 // label is what a field is called to people: its column's title, else its own name.
 func (r *Reading) label(f *field) string {
 	if c := r.cols[f.index]; c >= 0 {
+		if f.record != nil {
+			return f.record.name + "." + f.record.columns[c].Name
+		}
 		if t := r.titleOf(c); t != "" {
 			return t
 		}
@@ -285,6 +287,9 @@ func (r *Reading) fail(f *field, line int, text, key string, args ...string) {
 	order := column
 	if column >= 0 {
 		p.Column, p.Letter = r.titleOf(column), letterOf(column)
+		if f.record != nil {
+			p.Column = r.label(f)
+		}
 	} else {
 		order = behindColumns - 1
 	}

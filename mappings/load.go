@@ -48,6 +48,7 @@ type loader struct {
 	warnings problems
 	m        *Mapping
 	c        exprCompiler
+	values   []*node // of the computed fields, in their order
 }
 
 // resolve reads a mapping and lays it over those it uses.
@@ -319,7 +320,7 @@ func (l *loader) mapping(tree *node) {
 	if v := o.text("navette", ""); v != "mapping/v1" {
 		l.p.add(o.at("navette"), "NV-4004.value", "key", "navette", "value", v, "expected", "mapping/v1")
 	}
-	o.notYet("records", "group", "lookups", "parts")
+	o.notYet("lookups")
 	if m.Name = o.text("name", ""); m.Name == "" {
 		l.p.add(o.at("name"), "NV-4003.missing", "key", "name")
 	} else if !mappingName.MatchString(m.Name) {
@@ -336,9 +337,17 @@ func (l *loader) mapping(tree *node) {
 	if _, err := payment.Exponent(m.Currency); err != nil {
 		l.p.add(o.at("currency"), "NV-4004.value", "key", "currency", "value", m.Currency, "expected", "EUR, CHF, USD… (ISO 4217)")
 	}
-	l.source(o.get("source"))
+	l.source(o.get("source"), tree.get("records") != nil)
+	l.recordTypes(o)
+	l.fill(object{l, o.get("source"), "source"})
 	l.fields(o)
+	l.grouping(o)
+	l.aggregates()
+	l.nominals()
+	l.compute()
+	l.needed(o)
 	l.skips(o.get("source"))
+	l.parts(o)
 	l.rules(o)
 	l.returns(o)
 	l.tests(o)
@@ -378,6 +387,18 @@ func (l *loader) titleRefs() {
 			for _, n := range p.names {
 				names[n] = true
 			}
+		}
+	}
+	for i := range m.parts {
+		p := &m.parts[i]
+		for _, e := range []*program{p.when, p.amount, p.dueOn, p.label} {
+			take(e, false)
+		}
+	}
+	for _, t := range m.titles {
+		t.ref = columnRef{title: t.title, index: -1}
+		if m.records != nil {
+			t.ref, _ = l.recordColumn(&node{pos: t.at}, t.title)
 		}
 	}
 	k := &keeping{}

@@ -89,7 +89,6 @@ func (l *loader) fields(top object) {
 		l.p.add(top.at("fields"), "NV-4003.missing", "key", "fields")
 		return
 	}
-	var values []*node // of computed fields, compiled once every name is known
 	for _, n := range list {
 		o := l.object(n, "fields", fieldKeys...)
 		if o.n == nil {
@@ -108,12 +107,11 @@ func (l *loader) fields(top object) {
 		m.byName[f.name] = f
 		if f.columns == nil {
 			m.computed = append(m.computed, f)
-			values = append(values, o.get("value"))
+			l.values = append(l.values, o.get("value"))
 		} else {
 			m.typed = append(m.typed, f)
 		}
 	}
-	l.compute(values)
 	slices.SortStableFunc(m.typed, func(a, b *field) int { // amounts need it
 		return rank(a) - rank(b)
 	})
@@ -130,7 +128,11 @@ func (l *loader) fields(top object) {
 	})
 	m.reference, m.amount, m.currency = m.byName["reference"], m.byName["amount"], m.byName["currency"]
 	m.operation, m.rowKind, m.transaction = m.byName["operation"], m.byName["kind"], m.byName["transaction_id"]
-	l.needed(top)
+	for _, f := range m.typed {
+		if f.record != nil {
+			f.record.fields = append(f.record.fields, f)
+		}
+	}
 }
 
 func rank(f *field) int {
@@ -182,7 +184,9 @@ func (l *loader) field(o object, name string) *field {
 	}
 	l.words(f, o)
 	l.numbers(f, o)
-	o.notYet("agg", "separator")
+	f.agg = aggregate(max(0, slices.Index(aggregates, o.oneOf("agg", "", aggregates[1:]...))))
+	f.separator = o.text("separator", ", ")
+	l.recordOfField(f)
 	if f.typ == typeDate && len(f.dates) == 0 && f.columns != nil && o.get("dates") == nil {
 		l.p.add(f.at, "NV-4020.no_dates", "name", name)
 	}
@@ -199,6 +203,31 @@ func (l *loader) field(o object, name string) *field {
 	return f
 }
 
+// recordOfField finds the one type of record that a field is read from.
+func (l *loader) recordOfField(f *field) {
+	for i, c := range f.columns {
+		if i == 0 {
+			f.record = c.record
+		}
+		if c.record != f.record || l.m.records != nil && c.record == nil {
+			l.p.add(f.at, "NV-4020.record_column", "name", f.name)
+			return
+		}
+	}
+	if f.sign != nil && f.sign.column.record != f.record {
+		l.p.add(f.at, "NV-4020.record_column", "name", f.name)
+	}
+}
+
+// nominals checks computed names that only lists can have.
+func (l *loader) nominals() {
+	for _, f := range l.m.computed {
+		if f.set == setScheduleOn || f.set == setScheduleDue {
+			l.p.add(f.at, "NV-4020.agg_type", "name", f.name, "agg", "value")
+		}
+	}
+}
+
 // canonical finds what a name is known for.
 func (l *loader) canonical(f *field) {
 	if key, ok := strings.CutPrefix(f.name, "metadata."); ok {
@@ -213,9 +242,6 @@ func (l *loader) canonical(f *field) {
 	for _, c := range canonicalFields() {
 		if c.name == f.name {
 			f.set, f.typ, f.closed = c.set, c.typ, c.closed
-			if c.set == setScheduleOn || c.set == setScheduleDue {
-				l.p.add(f.at, "NV-4020.not_yet", "key", f.name)
-			}
 			return
 		}
 		names = append(names, c.name)
@@ -366,8 +392,9 @@ func (l *loader) fallback(f *field, o object) {
 }
 
 // compute compiles the values of computed fields: each sees every source field and the computed ones before it.
-func (l *loader) compute(values []*node) {
+func (l *loader) compute() {
 	m := l.m
+	values := l.values
 	spec := &scopeSpec{names: map[string]nominal{"line": numberType}, titles: true, later: map[string]string{}}
 	for _, f := range m.typed {
 		spec.names[f.name] = f.nominal()
@@ -402,9 +429,18 @@ func (l *loader) currencyFirst(f *field) {
 
 // nominal is the field's type as expressions are checked with it.
 func (f *field) nominal() nominal {
-	switch f.typ {
-	case typeAmount, typeDecimal, typeInt:
+	number := f.typ == typeAmount || f.typ == typeDecimal || f.typ == typeInt
+	switch {
+	case f.agg == aggCollect && number:
+		return numberList
+	case f.agg == aggCollect:
+		return textList
+	case f.agg == aggJoin:
+		return textType
+	case number:
 		return numberType
+	}
+	switch f.typ {
 	case typeBool:
 		return boolType
 	}

@@ -26,6 +26,11 @@ func (l *loader) rules(top object) {
 	}
 	whole := &scopeSpec{names: map[string]nominal{"file.documents": numberType, "file.total": numberType, "file.rows": numberType},
 		later: map[string]string{}}
+	if m.records != nil && m.records.trailer != nil {
+		for _, c := range m.records.trailer.columns {
+			whole.names["trailer."+c.Name] = textType
+		}
+	}
 	for _, f := range m.fields {
 		whole.later[f.name] = "NV-4021.field_in_control"
 	}

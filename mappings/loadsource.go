@@ -11,7 +11,7 @@ var sourceKeys = []string{"format", "encoding", "delimiter", "quote", "lazy_quot
 	"trim_end", "bytes", "trim", "unknown_columns", "max_rows", "max_bytes", "max_cell"}
 
 // source reads the section `source`.
-func (l *loader) source(n *node) {
+func (l *loader) source(n *node, records bool) {
 	m := l.m
 	o := l.object(n, "source", sourceKeys...)
 	s := &m.source
@@ -20,7 +20,7 @@ func (l *loader) source(n *node) {
 	s.Delimiter = o.char("delimiter", ';')
 	s.Quote = o.char("quote", '"')
 	s.Lazy = o.boolean("lazy_quotes", false)
-	l.header(o)
+	l.header(o, s.Format == "fixed" || records)
 	s.HeaderRows = o.number("header_rows", 1, 1, 100)
 	s.Comment = o.text("comment", "")
 	if d := o.oneOf("decimal", "", ",", "."); d != "" {
@@ -43,11 +43,16 @@ func (l *loader) source(n *node) {
 	s.MaxRows = o.number("max_rows", DefaultMaxRows, 1, 100_000_000)
 	s.MaxBytes = o.size("max_bytes", DefaultMaxBytes, 1<<40)
 	s.MaxCell = int(o.size("max_cell", DefaultMaxCell, 64<<20))
-	l.columns(o)
 	if y := l.object(o.get("year"), "source.year", "line", "column"); y.n != nil {
 		m.year = &yearCell{y.number("line", 1, 1, 1000), y.number("column", 1, 1, 10_000) - 1}
 	}
+	s.Length = o.number("length", 0, 1, 1<<20)
+	s.TrimEnd, s.Bytes = o.boolean("trim_end", false), o.boolean("bytes", false)
+	s.Framed = o.oneOf("framing", "lines", "lines", "fixed") == "fixed"
+	l.columns(o)
 	switch s.Format {
+	case "fixed":
+		l.fixed(o, records)
 	case "csv":
 		for _, key := range []string{"framing", "sheet", "cells", "length", "trim_end", "bytes"} {
 			if n := o.get(key); n != nil {
@@ -55,39 +60,75 @@ func (l *loader) source(n *node) {
 			}
 		}
 	}
-	l.fill(o)
 }
 
 // header reads the row number of the titles, or `auto`.
-func (l *loader) header(o object) {
+func (l *loader) header(o object, none bool) {
 	s := &l.m.source
 	if o.text("header", "") == "auto" {
 		s.Header = HeaderAuto
 		return
 	}
-	s.Header = o.number("header", 1, 0, 10_000)
+	otherwise := 1
+	if none {
+		otherwise = 0
+	}
+	s.Header = o.number("header", otherwise, 0, 10_000)
+}
+
+// fixed holds a source of fixed positions to what such a source needs.
+func (l *loader) fixed(o object, records bool) {
+	s := &l.m.source
+	for _, key := range []string{"delimiter", "quote", "lazy_quotes", "sheet", "cells", "header_rows"} {
+		if n := o.get(key); n != nil {
+			l.p.add(n.pos, "NV-4002.other_type", "key", key, "type", s.Format)
+		}
+	}
+	s.Delimiter, s.Quote = 0, 0
+	if s.Header != 0 {
+		l.p.add(o.at("header"), "NV-4002.other_type", "key", "header", "type", s.Format)
+	}
+	if s.Framed && s.Length == 0 {
+		l.p.add(o.at("framing"), "NV-4003.missing", "key", "length")
+	}
+	if s.Columns == nil && !records && o.n != nil {
+		l.p.add(o.n.pos, "NV-4003.missing", "key", "source.columns")
+	}
 }
 
 // columns reads the names of columns where the file has no titles.
 func (l *loader) columns(o object) {
 	s := &l.m.source
-	for _, n := range o.list("columns") {
-		c := Column{Name: n.text}
-		if n.kind == mapNode {
-			co := l.object(n, "source.columns", "name", "at", "len")
-			c = Column{Name: co.text("name", ""), At: co.number("at", 0, 1, 1<<20), Len: co.number("len", 0, 1, 1<<20)}
-			if s.Format == "csv" && (c.At > 0 || c.Len > 0) {
-				l.p.add(n.pos, "NV-4002.other_type", "key", "at, len", "type", s.Format)
-			}
-		}
-		if c.Name == "" || slices.ContainsFunc(s.Columns, func(d Column) bool { return fold(d.Name) == fold(c.Name) }) {
-			l.p.add(n.pos, "NV-4020.column_name", "name", c.Name)
-		}
-		s.Columns = append(s.Columns, c)
-	}
+	s.Columns = l.columnList(o)
 	if s.Columns != nil && s.Header != 0 && s.Format == "csv" {
 		l.p.add(o.at("columns"), "NV-4020.columns")
 	}
+}
+
+// columnList reads `columns`: names, with positions where records are fixed.
+func (l *loader) columnList(o object) []Column {
+	s := &l.m.source
+	var out []Column
+	for _, n := range o.list("columns") {
+		c := Column{Name: n.text}
+		if n.kind == mapNode {
+			co := l.object(n, "columns", "name", "at", "len")
+			c = Column{Name: co.text("name", ""), At: co.number("at", 0, 1, 1<<20), Len: co.number("len", 0, 1, 1<<20)}
+		}
+		switch {
+		case s.Format == "csv" && (c.At > 0 || c.Len > 0):
+			l.p.add(n.pos, "NV-4002.other_type", "key", "at, len", "type", s.Format)
+		case s.Format == "fixed" && (c.At == 0 || c.Len == 0):
+			l.p.add(n.pos, "NV-4020.position", "name", c.Name)
+		case s.Length > 0 && c.At+c.Len-1 > s.Length:
+			l.p.add(n.pos, "NV-4020.beyond", "name", c.Name, "length", strconv.Itoa(s.Length))
+		}
+		if c.Name == "" || slices.ContainsFunc(out, func(d Column) bool { return fold(d.Name) == fold(c.Name) }) {
+			l.p.add(n.pos, "NV-4020.column_name", "name", c.Name)
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func (l *loader) fill(o object) {
@@ -121,6 +162,8 @@ func (l *loader) column(n *node) (columnRef, bool) {
 		if i, err := strconv.Atoi(n.text); err == nil && i >= 1 && i <= 100_000 {
 			return columnRef{index: i - 1}, true
 		}
+	case l.m.records != nil:
+		return l.recordColumn(n, n.text)
 	default:
 		return l.titled(n, n.text), true
 	}

@@ -35,6 +35,10 @@ type Mapping struct {
 	// Those of byName that every row needs; nil where the mapping has none.
 	reference, amount, currency, operation, rowKind, transaction *field
 	titles                                                       []*titleRef // row["…"] of any expression
+	group                                                        *grouping
+	records                                                      *recordTypes
+	parts                                                        []part
+	ranked                                                       bool // parts are numbered in file order
 	rules                                                        []*rule
 	control                                                      []*rule
 	returns                                                      []*Return
@@ -143,14 +147,18 @@ type field struct {
 	dates     []dateFormat
 	region    region
 	sensitive bool
-	set       setter // where a canonical field goes
-	key       string // of a metadata or address field, the part behind the dot
+	agg       aggregate
+	separator string
+	record    *recordType // the type of record it is read from; nil in files of one type
+	set       setter      // where a canonical field goes
+	key       string      // of a metadata or address field, the part behind the dot
 }
 
 // columnRef names a column: by its title, or by its position.
 type columnRef struct {
-	title string
-	index int // from 0; -1 when it is named by its title
+	title  string
+	index  int         // from 0; -1 when it is named by its title
+	record *recordType // nil in files of one type
 }
 
 // signColumn is `sign: {column: …}`.
@@ -165,6 +173,7 @@ type titleRef struct {
 	name  string // in the environment
 	at    pos
 	keep  bool // a return names it
+	ref   columnRef
 }
 
 type filling struct {

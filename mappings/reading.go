@@ -44,6 +44,12 @@ type Reading struct {
 	scope   *scope // nil where the mapping has no expression
 	row     rowState
 	counted counts
+
+	open     map[string]*gathering // documents whose rows are being grouped, by key
+	current  *gathering            // the document of the last head
+	gathered *gathering            // the one being finished
+	reading  *recordType           // of the record being read
+	ranks    map[string]int        // rows of each reference so far
 }
 
 // counts is what a reading keeps for control totals.
@@ -74,12 +80,15 @@ func (m *Mapping) Open(src Spooled, env Env) (*Reading, error) {
 		r.scope.env[todayName] = env.Today
 	}
 	r.row.init(r)
+	if err := r.closing(); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
 // expressions tells whether the mapping has any that run on rows.
 func (m *Mapping) expressions() bool {
-	return len(m.skip)+len(m.computed)+len(m.rules)+len(m.control) > 0
+	return len(m.skip)+len(m.computed)+len(m.rules)+len(m.control)+len(m.parts) > 0
 }
 
 // Titles are the source's titles (or the declared names), without columns of navette's own.
@@ -372,7 +381,7 @@ func (r *Reading) resolve(t *titleRow) []Problem {
 		}
 	}
 	for i, title := range m.titles {
-		r.atTitles[i] = find([]columnRef{{title: title.title, index: -1}})
+		r.atTitles[i] = find([]columnRef{title.ref})
 	}
 	if m.fill != nil {
 		r.fillKey, r.fillCols = find([]columnRef{m.fill.key}), nil

@@ -16,6 +16,8 @@ type rowState struct {
 	values []value
 	found  []found
 	filled []string // of the row above, by column of fill
+	kind   string   // of a fixed record: its type
+	length int      // of a fixed record
 	arena  []byte   // where raw bytes are kept, many rows at a time
 	kept   []byte
 }
@@ -38,7 +40,7 @@ func (s *rowState) init(r *Reading) {
 // ends the sequence: nothing of the file may be taken then. The connector calls it once; each further call reads anew.
 func (r *Reading) Documents(ctx context.Context) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
-		r.counted = counts{}
+		r.counted, r.open, r.current, r.ranks = counts{}, map[string]*gathering{}, nil, map[string]int{}
 		r.row.init(r)
 		n := 0
 		for rec, err := range r.section() {
@@ -62,6 +64,10 @@ func (r *Reading) Documents(ctx context.Context) iter.Seq2[*Document, error] {
 				return
 			}
 		}
+		r.rest(func(doc *Document) bool {
+			r.count(doc)
+			return yield(doc, nil)
+		})
 	}
 }
 
@@ -74,7 +80,7 @@ func (r *Reading) record(rec Record, err error) (*Document, error) {
 			return nil, err
 		}
 		r.row.filled, r.row.cells = nil, r.row.cells[:0]
-		return r.spoiltRow(spoilt), nil
+		return r.spoiltRow(spoilt)
 	case errors.Is(err, errOutside):
 		return nil, nil
 	case err != nil:
@@ -85,7 +91,10 @@ func (r *Reading) record(rec Record, err error) (*Document, error) {
 		r.counted.leftOut++
 		return nil, nil
 	}
-	r.trim(rec.Cells)
+	r.cut(rec)
+	if r.m.records != nil {
+		r.reading, _ = r.recordOf()
+	}
 	if r.scope != nil {
 		r.setTitles(rec.Line)
 	}
@@ -97,9 +106,16 @@ func (r *Reading) record(rec Record, err error) (*Document, error) {
 		if err := r.another(); err != nil {
 			return nil, err
 		}
+		if r.m.records != nil {
+			r.counted.rows--
+			return r.strayRecord(rec.Line, rec.Raw, expressionProblem(rec.Line, err))
+		}
 		r.begin()
 		r.add(behindColumns, expressionProblem(rec.Line, err))
-		return r.document(rec.Line, rec.Raw), nil
+		return r.unshaped(rec.Line, rec.Raw)
+	}
+	if r.m.records != nil {
+		return r.typedRecord(rec)
 	}
 	if err := r.another(); err != nil {
 		return nil, err
@@ -115,11 +131,15 @@ func (r *Reading) another() error {
 	return nil
 }
 
-// trim takes the row's cells, without the blanks around them.
-func (r *Reading) trim(cells []string) {
+// cut takes the row's cells, without the blanks around them.
+func (r *Reading) cut(rec Record) {
 	s := &r.row
 	s.cells = s.cells[:0]
-	for _, c := range cells {
+	if r.fixed() {
+		r.cutFixed(rec)
+		return
+	}
+	for _, c := range rec.Cells {
 		if r.m.source.Trim {
 			c = trimBlanks(c)
 		}
@@ -132,8 +152,16 @@ func (r *Reading) setTitles(line int) {
 	env := r.scope.env
 	env["line"] = line
 	for i, t := range r.m.titles {
-		env[t.name] = r.cell(r.atTitles[i])
+		env[t.name] = r.cell(r.titleAt(i))
 	}
+}
+
+// titleAt is the column of a row["…"] in the record being read; -1 where it is of another type.
+func (r *Reading) titleAt(i int) int {
+	if t := r.m.titles[i].ref.record; t != nil && t != r.reading {
+		return -1
+	}
+	return r.atTitles[i]
 }
 
 // cell is a cell of the row, "" where it has none.
@@ -163,19 +191,37 @@ func (r *Reading) dataRow(rec Record) (*Document, error) {
 	if !ok {
 		r.row.filled = nil // what a ragged row says is no longer known for the rows below
 		r.begin()
-		r.add(behindColumns, problem(rec.Line, "NV-1102.columns", "found", strconv.Itoa(len(rec.Cells)), "expected", strconv.Itoa(r.width)))
-		return r.document(rec.Line, rec.Raw), nil
+		p := problem(rec.Line, "NV-1102.columns", "found", strconv.Itoa(len(rec.Cells)), "expected", strconv.Itoa(r.width))
+		if r.fixed() {
+			p = problem(rec.Line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(r.m.source.Length))
+		}
+		r.add(behindColumns, p)
+		return r.unshaped(rec.Line, rec.Raw)
 	}
 	if r.fillKey >= 0 && r.fill() {
 		raw = r.rewritten(rec.Cells)
 	}
 	r.begin()
-	r.readFields(rec.Line)
+	r.readTyped(r.m.typed, rec.Line, r.m.Currency)
+	if r.m.group != nil {
+		return r.groupRow(rec.Line, raw)
+	}
 	return r.document(rec.Line, raw), nil
+}
+
+// unshaped answers a row whose cells cannot be put to their fields. Where rows are grouped nobody knows whose it is.
+func (r *Reading) unshaped(line int, raw []byte) (*Document, error) {
+	if r.m.group != nil {
+		return nil, Refuse(line, "NV-1302.key", "field", r.label(r.m.group.by[0]), "line", itoa(line))
+	}
+	return r.document(line, raw), nil
 }
 
 // fits checks the number of cells. Cells that navette itself put behind a row are cut off it.
 func (r *Reading) fits(rec Record) (raw []byte, ok bool, err error) {
+	if r.fixed() {
+		return rec.Raw, r.fullLength(), nil
+	}
 	n := len(rec.Cells)
 	if r.width == 0 { // neither titles nor declared columns: the first row tells
 		if r.width = n; n > 2 && ourCode(r.cell(n-2)) {
@@ -285,13 +331,20 @@ func (r *Reading) keepRaw(raw []byte) []byte {
 }
 
 // spoiltRow answers a row that the format could not read.
-func (r *Reading) spoiltRow(e *RowError) *Document {
+func (r *Reading) spoiltRow(e *RowError) (*Document, error) {
+	if r.m.records != nil {
+		r.counted.rows--
+		return r.strayRecord(e.Line, e.Raw, e.Problem)
+	}
 	r.begin()
+	if r.m.group != nil {
+		return r.unshaped(e.Line, e.Raw)
+	}
 	r.markFailed()
 	doc := &Document{Rows: []Row{{e.Line, r.keepRaw(e.Raw)}}, State: Rejected, Problems: []Problem{e.Problem}, Kind: r.m.onlyKind()}
 	doc.Fields = r.keepFields(doc.Rows)
 	r.counted.totalBad = true
-	return doc
+	return doc, nil
 }
 
 // markFailed makes every field unreadable.

@@ -1,5 +1,6 @@
-// Package csvfile reads delimited text for package mappings: any delimiter and quote, every encoding that mappings
-// knows, all kinds of line ends, true line numbers, and the source's own bytes of every record.
+// Package csvfile reads text for package mappings, delimited or of fixed positions: any delimiter and quote, every
+// encoding that mappings knows, all kinds of line ends, true line numbers, and the source's own bytes of every record.
+// A record of fixed positions is one cell; mappings cuts it up.
 //
 // A record that is spoilt (a quote out of place) spoils its own lines only. Memory is bounded whatever the file holds.
 package csvfile
@@ -18,8 +19,15 @@ var ErrOption = errors.New("impossible csv option")
 
 type format struct{ source mappings.Source }
 
-// New makes the format of a mapping's source. ErrOption when a delimiter or quote cannot be written in the encoding.
+// New makes the format of a mapping's source, `csv` or `fixed`. ErrOption when a delimiter or quote cannot be written in
+// the encoding, or records without line ends have no length in bytes.
 func New(source mappings.Source) (mappings.Format, error) {
+	if source.Format == "fixed" {
+		source.Delimiter, source.Quote = 0, 0
+		if source.Framed && (source.Encoding == "auto" || source.Encoding[:4] == "utf-") && !source.Bytes {
+			return nil, fmt.Errorf("%w: framing: fixed needs an encoding of one byte a character, or bytes: true", ErrOption)
+		}
+	}
 	if source.Delimiter != 0 && source.Delimiter == source.Quote {
 		return nil, fmt.Errorf("%w: delimiter and quote are both %q", ErrOption, source.Quote)
 	}
@@ -46,6 +54,9 @@ func (f format) Open(src mappings.Spooled) (mappings.Table, error) {
 		return nil, err
 	}
 	t := &table{source: f.source, src: src, survey: survey, delimiter: f.source.Delimiter, quote: f.source.Quote}
+	if f.source.Framed {
+		return t, t.framedWhole()
+	}
 	if err := t.complete(); err != nil {
 		return nil, err
 	}
@@ -72,7 +83,8 @@ type table struct {
 
 func (t *table) Dialect() mappings.Dialect {
 	d := mappings.Dialect{Encoding: t.survey.Charset.Name(), BOM: t.survey.BOM, Delimiter: t.delimiter, Quote: t.quote,
-		Newline: t.newline(), Decimal: t.source.Decimal, Lazy: t.source.Lazy}
+		Newline: t.newline(), Decimal: t.source.Decimal, Lazy: t.source.Lazy,
+		Fixed: t.source.Format == "fixed"}
 	if d.Delimiter == 0 { // one cell a line: what is written behind it needs a delimiter all the same
 		d.Delimiter = ';'
 	}
@@ -98,6 +110,7 @@ func (t *table) complete() error {
 	}
 	closed := last == '\n' || last == '\r' || last == '\u0085' && s.nel || t.survey.Marked || t.source.OpenEnd
 	switch {
+	case !closed && t.source.Length > 0: // a fixed record of full length is complete; so the last one is measured
 	case !closed && (t.quote == 0 || last != t.quote):
 		return mappings.Unfinished(0, "NV-1005.open_line")
 	case closed && (t.quote == 0 || !t.survey.Charset.Wide() && t.survey.Quotes%2 == 0):
@@ -132,6 +145,9 @@ func (t *table) Cut(raw []byte, n int) []byte {
 }
 
 func (t *table) Records() iter.Seq2[mappings.Record, error] {
+	if t.source.Framed {
+		return t.framed()
+	}
 	return func(yield func(mappings.Record, error) bool) {
 		s := newScanner(t)
 		for {

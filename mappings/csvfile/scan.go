@@ -193,7 +193,9 @@ func (s *scanner) next() (rec mappings.Record, more bool, err error) {
 			rec.Blank = true
 		case len(s.quote) == 0 || s.quoteAt.from(s.buf, s.r) >= line.end:
 			if line.ending == "" && !s.t.survey.Marked && !s.source.OpenEnd {
-				return rec, true, mappings.Unfinished(s.line, "NV-1005.open_line")
+				if err := s.fullLength(text); err != nil {
+					return rec, true, err
+				}
 			}
 			if rec.Cells, err = s.plain(text); err != nil {
 				return rec, true, err
@@ -209,6 +211,24 @@ func (s *scanner) next() (rec mappings.Record, more bool, err error) {
 		rec.End = s.take(line.next, 1)
 		return rec, true, nil
 	}
+}
+
+// fullLength accepts a last line that is not closed if it is a fixed record of full length.
+func (s *scanner) fullLength(text []byte) error {
+	if s.source.Length == 0 {
+		return mappings.Unfinished(s.line, "NV-1005.open_line")
+	}
+	n := len(text)
+	if !s.source.Bytes {
+		if !s.charset.Wide() {
+			text = s.charset.AppendDecoded(nil, text)
+		}
+		n = utf8.RuneCount(text)
+	}
+	if n >= s.source.Length {
+		return nil
+	}
+	return mappings.Unfinished(s.line, "NV-1005.record", "length", strconv.Itoa(n), "expected", strconv.Itoa(s.source.Length))
 }
 
 // spoilt gives one line of a record whose quotes are wrong.

@@ -1,0 +1,161 @@
+package mappings
+
+import (
+	"errors"
+	"slices"
+)
+
+// recordOf finds the type of the record whose cells are in r.row.cells; nil for a type that is not declared.
+func (r *Reading) recordOf() (t *recordType, name string) {
+	if name = r.row.kind; !r.fixed() {
+		name = trimBlanks(r.cell(r.m.records.at.index))
+	}
+	return r.m.records.find(name), name
+}
+
+// typedRecord takes one record of a file of several types. It returns a document that is finished by it.
+func (r *Reading) typedRecord(rec Record) (*Document, error) {
+	t, name := r.recordOf()
+	r.begin()
+	r.reading = t
+	if t == nil {
+		if r.m.records.skipRest {
+			r.counted.leftOut++
+			return nil, nil
+		}
+		return r.strayRecord(rec.Line, rec.Raw, problem(rec.Line, "NV-1102.type", "type", clip(name)))
+	}
+	switch t.role {
+	case roleIgnore:
+		return nil, nil
+	case roleTrailer:
+		r.takeTrailer(t)
+		return nil, nil
+	}
+	if err := r.another(); err != nil {
+		return nil, err
+	}
+	raw, ok := r.recordFits(t, rec)
+	switch {
+	case ok:
+	case r.fixed():
+		r.add(behindColumns, problem(rec.Line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(r.m.source.Length)))
+	default:
+		r.add(behindColumns, problem(rec.Line, "NV-1102.record", "type", t.name, "found", itoa(len(r.row.cells)), "expected", itoa(len(t.columns))))
+	}
+	var done *Document
+	switch {
+	case t.role == roleHead:
+		if r.current != nil {
+			g := r.current
+			found := slices.Clone(r.row.found)
+			done = r.finishGathering(g)
+			r.begin()
+			r.row.found = append(r.row.found, found...)
+		}
+		r.current = r.gather()
+	case r.current == nil:
+		r.add(behindColumns, problem(rec.Line, "NV-1102.orphan", "type", t.name))
+		return r.orphan(rec.Line, raw), nil
+	}
+	g := r.current
+	if !ok {
+		g.shaped = false
+		r.addRow(g, rec.Line, raw, nil)
+		return done, nil
+	}
+	currency := r.m.Currency
+	if c := r.m.currency; c != nil && c.record != t {
+		switch v := &g.values[c.index]; v.state {
+		case present:
+			currency = v.text
+		case failed:
+			currency = ""
+		}
+	}
+	r.readTyped(t.fields, rec.Line, currency)
+	r.addRow(g, rec.Line, raw, t.fields)
+	return done, nil
+}
+
+// recordFits checks a record's cells against its type; cells that navette itself put behind them are cut off.
+func (r *Reading) recordFits(t *recordType, rec Record) ([]byte, bool) {
+	n, want := len(r.row.cells), len(t.columns)
+	switch {
+	case r.fixed():
+		return rec.Raw, r.fullLength()
+	case t.columns == nil || n == want:
+		return rec.Raw, true
+	case n == want+2 && ourCode(r.cell(want)):
+		raw := rec.Raw
+		if c, ok := r.table.(Cutter); ok {
+			raw = c.Cut(raw, want)
+		}
+		r.row.cells = r.row.cells[:want]
+		return raw, true
+	}
+	return rec.Raw, false
+}
+
+// strayRecord spoils the document it stands in: what it may have said of its amount is not known.
+func (r *Reading) strayRecord(line int, raw []byte, p Problem) (*Document, error) {
+	if err := r.another(); err != nil {
+		return nil, err
+	}
+	r.begin()
+	r.add(behindColumns, p)
+	if r.current == nil {
+		return r.orphan(line, raw), nil
+	}
+	r.current.shaped = false
+	r.addRow(r.current, line, raw, nil)
+	return nil, nil
+}
+
+// orphan is a record that belongs to no document: rejected by itself.
+func (r *Reading) orphan(line int, raw []byte) *Document {
+	g := r.gather()
+	g.shaped = false
+	r.addRow(g, line, raw, nil)
+	r.counted.totalBad = true
+	return r.finishGathering(g)
+}
+
+// takeTrailer keeps the closing record for the control.
+func (r *Reading) takeTrailer(t *recordType) {
+	if r.scope == nil {
+		return
+	}
+	for i, c := range t.columns {
+		r.scope.env["trailer."+c.Name] = trimBlanks(r.cell(i))
+	}
+}
+
+// closing tells before a row is read whether the record that must close the file is there.
+func (r *Reading) closing() error {
+	if r.m.records == nil || r.m.records.trailer == nil {
+		return nil
+	}
+	closed := false
+	for rec, err := range r.table.Records() {
+		var spoilt *RowError
+		if errors.As(err, &spoilt) {
+			closed = false
+			continue
+		}
+		if err != nil {
+			return nil // told when the rows are read
+		}
+		if rec.Blank || rec.Comment {
+			continue
+		}
+		r.cut(rec)
+		if t, _ := r.recordOf(); t != nil && t.role != roleIgnore {
+			closed = t.role == roleTrailer
+		}
+	}
+	if !closed {
+		return Unfinished(0, "NV-1005.trailer", "type", r.m.records.trailer.name)
+	}
+	return nil
+}
