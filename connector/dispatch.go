@@ -40,7 +40,7 @@ type dispatch struct {
 }
 
 // groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
-func (d *dispatch) groupSize() int { return min(max(8*d.account.Concurrency, 32), 512) }
+func (d *dispatch) groupSize() int { return min(max(16*d.account.Concurrency, 32), 512) }
 
 // run works until ctx ends, then gives back what certainly did not leave and records what is known.
 func (d *dispatch) run(ctx context.Context) error {
@@ -352,11 +352,15 @@ func (d *dispatch) stop(ctx context.Context, why error) {
 	}
 }
 
-// record commits answers in groups: whatever came while the last group was being committed is the next one.
+// linger is how long the first answer of a group waits for others: one fsync then serves many. No sending waits for it.
+const linger = 5 * time.Millisecond
+
+// record commits answers in groups: up to 512, or what came within linger.
 func (d *dispatch) record(ctx context.Context) {
 	batch := make([]journal.Answer, 0, 512)
 	for a := range d.answers {
 		batch = append(batch[:0], a)
+		late := time.NewTimer(linger)
 	gather:
 		for len(batch) < cap(batch) {
 			select {
@@ -365,10 +369,11 @@ func (d *dispatch) record(ctx context.Context) {
 					break gather
 				}
 				batch = append(batch, more)
-			default:
+			case <-late.C:
 				break gather
 			}
 		}
+		late.Stop()
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 			err := d.fault("record")
 			if err == nil {

@@ -54,12 +54,14 @@ func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
 	return list[0], nil
 }
 
-// Unanswered tells whether instructions of a file wait for the gateway, and whether some wait for a person or a look-up.
+// Unanswered tells whether instructions of a file wait for the gateway, and else whether some wait for a
+// person or a look-up.
 // It is one statement, one moment: a row on its way from doubt to being sent again is never missed by both.
 func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful bool, err error) {
 	const exists = `EXISTS (SELECT 1 FROM instruction WHERE file_id = ? AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND state IN (`
-	err = j.one(ctx, "SELECT "+exists+"'accepted', 'sending')), "+exists+"'held', 'uncertain', 'pending'))", file, file).Scan(&waiting, &doubtful)
-	return waiting, doubtful, err
+	var worst int
+	err = j.one(ctx, "SELECT CASE WHEN "+exists+"'accepted', 'sending')) THEN 2 WHEN "+exists+"'held', 'uncertain', 'pending')) THEN 1 ELSE 0 END", file, file).Scan(&worst)
+	return worst == 2, worst == 1, err
 }
 
 // Delivery is a return whose bytes are fixed.
