@@ -40,7 +40,7 @@ type dispatch struct {
 }
 
 // groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
-func (d *dispatch) groupSize() int { return min(max(16*d.account.Concurrency, 32), 512) }
+func (d *dispatch) groupSize() int { return min(max(32*d.account.Concurrency, 64), 512) }
 
 // run works until ctx ends, then gives back what certainly did not leave and records what is known.
 func (d *dispatch) run(ctx context.Context) error {
@@ -126,11 +126,8 @@ func (d *dispatch) stopped(ctx context.Context) (bool, error) {
 // does not keep a small one waiting.
 func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error) {
 	room := d.groupSize() - d.inFlight()
-	if room < d.groupSize()/2 && room < d.account.Concurrency {
-		if d.inFlight() > 0 {
-			return d.awaitRoom(ctx), nil
-		}
-		return 0, nil
+	if room < d.groupSize()/2 {
+		return d.awaitRoom(ctx), nil
 	}
 	if d.gate.closed(d.now()) {
 		return 0, nil // nothing leaves: nothing more is put in doubt
@@ -207,18 +204,20 @@ func (d *dispatch) awaitRoom(ctx context.Context) int {
 	d.sleep(ctx, "dispatch:"+d.account.Account, 50*time.Millisecond)
 	return 1
 }
+
+// inFlight counts what stands as sending in the journal: queued, with a worker, or answered and not yet recorded.
 func (d *dispatch) inFlight() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.flying
+	return d.flying + d.pending
 }
 func (d *dispatch) count(flying, pending int) {
 	d.mu.Lock()
 	d.flying += flying
 	d.pending += pending
-	room := d.flying <= d.groupSize()/2
+	room := d.flying+d.pending <= d.groupSize()/2
 	d.mu.Unlock()
-	if room && flying < 0 {
+	if room && (flying < 0 || pending < 0) {
 		d.wakeOne("dispatch:" + d.account.Account)
 	}
 }
@@ -353,7 +352,7 @@ func (d *dispatch) stop(ctx context.Context, why error) {
 }
 
 // linger is how long the first answer of a group waits for others: one fsync then serves many. No sending waits for it.
-const linger = 5 * time.Millisecond
+const linger = 20 * time.Millisecond
 
 // record commits answers in groups: up to 512, or what came within linger.
 func (d *dispatch) record(ctx context.Context) {

@@ -13,17 +13,18 @@ import (
 
 // publish puts fixed returns into the folder, in the order they were fixed; one that cannot be published waits and holds
 // back those behind it.
-func (r *report) publish(ctx context.Context) error {
+func (r *report) publish(ctx context.Context) (published int, err error) {
 	for {
 		list, err := r.j.Outbox(ctx, r.flow.Name, 100)
 		if err != nil || len(list) == 0 {
-			return err
+			return published, err
 		}
 		for i := range list {
 			if err := r.deliver(ctx, &list[i]); err != nil {
 				r.soonest(time.Second)
-				return fmt.Errorf("publish %q: %w", list[i].Name, err)
+				return published, fmt.Errorf("publish %q: %w", list[i].Name, err)
 			}
+			published++
 		}
 	}
 }

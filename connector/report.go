@@ -62,10 +62,11 @@ type answer struct {
 // report writes the returns of one flow. It is used by one goroutine.
 type report struct {
 	*engine
-	flow   *Flow
-	log    zerolog.Logger
-	alarms *once
-	again  time.Duration // when something is due by time alone; 0 = nothing
+	flow     *Flow
+	log      zerolog.Logger
+	alarms   *once
+	again    time.Duration // when something is due by time alone; 0 = nothing
+	finished time.Time     // when files were last looked through for finished ones
 }
 
 // intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own.
@@ -119,10 +120,23 @@ func (e *engine) fix(ctx context.Context, flow *Flow, file int64, kind string, d
 	return answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: file, Kind: kind, Folder: flow.Out, Length: size, SHA256: digest}}, err
 }
 
+// What lines reads of each row.
+const (
+	judged   = iota // what the intake made of it
+	answered        // its bytes and its answer, too
+	complete        // and the document's fields
+)
+
 // lines passes every row of a file, in line order, page by page: memory does not know how many there are.
-func (e *engine) lines(ctx context.Context, file int64, to func(*journal.Line) error) error {
+func (e *engine) lines(ctx context.Context, file int64, what int, to func(*journal.Line) error) error {
+	read := func(after int64) ([]journal.Line, error) {
+		if what == judged {
+			return e.j.Rows(ctx, file, after, page)
+		}
+		return e.j.Lines(ctx, file, after, page, what == complete)
+	}
 	for after := int64(0); ; {
-		list, err := e.j.Lines(ctx, file, after, page)
+		list, err := read(after)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -156,7 +170,7 @@ func (e *engine) ack(ctx context.Context, f *journal.File, w *mappings.Writer, l
 		rows = append(rows, ackRow{State: state, Code: f.Code, Message: f.Message})
 		return flush()
 	}
-	err := e.lines(ctx, f.ID, func(l *journal.Line) error {
+	err := e.lines(ctx, f.ID, judged, func(l *journal.Line) error {
 		state, code, text := rowAnswer(f, l)
 		rows = append(rows, ackRow{Line: l.Line, Kind: l.Kind, Reference: l.Reference, Amount: decimal(l.Amount, lay.Dialect), Currency: l.Amount.Currency, State: state, Code: code, Message: text})
 		if len(rows) == page {
@@ -193,7 +207,7 @@ func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Write
 	if err := w.WriteHead(lay.Head, "nv_code", "nv_message"); err != nil {
 		return err
 	}
-	return e.lines(ctx, f.ID, func(l *journal.Line) error {
+	return e.lines(ctx, f.ID, answered, func(l *journal.Line) error {
 		if l.State != journal.RowRejected {
 			return nil
 		}
@@ -206,7 +220,7 @@ func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer
 	if err := w.WriteHead(lay.Head, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
 		return err
 	}
-	return e.lines(ctx, f.ID, func(l *journal.Line) error {
+	return e.lines(ctx, f.ID, answered, func(l *journal.Line) error {
 		state, code, text := l.State, l.Code, l.Message
 		at := f.JudgedAt
 		if l.Payment != "" {
@@ -261,10 +275,12 @@ func (r *report) pass(ctx context.Context, hurry bool) error {
 	if err := r.events(ctx, hurry); err != nil {
 		errs = append(errs, fmt.Errorf("returns of the mapping: %w", err))
 	}
-	if err := r.publish(ctx); err != nil {
+	published, err := r.publish(ctx)
+	if err != nil {
 		errs = append(errs, err)
 	}
-	if len(files) > 0 || r.again > 0 {
+	if now := r.now(); published > 0 || now.Sub(r.finished) > 10*time.Second || hurry {
+		r.finished = now
 		if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Finish(r.flow.Name) }); err != nil {
 			errs = append(errs, err)
 		}

@@ -248,7 +248,7 @@ func (r *report) run(ctx context.Context) error {
 		if r.again > 0 {
 			next = min(next, r.again)
 		}
-		r.sleep(ctx, "pause", 20*time.Millisecond) // many answers, one look
+		r.sleep(ctx, "pause", 30*time.Millisecond) // many answers, one look
 		r.sleep(ctx, key, next)
 	}
 	return nil
@@ -316,6 +316,7 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		if done && e.sent(ctx, patient, note) {
 			break
 		}
+		e.sleep(ctx, "pause", 30*time.Millisecond) // many answers, one look
 		e.sleep(ctx, "once", 250*time.Millisecond)
 	}
 	for _, f := range e.follows {

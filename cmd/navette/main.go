@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // for hosts without zoneinfo
 
@@ -30,6 +31,7 @@ const (
 )
 
 func main() {
+	debug.SetGCPercent(200)   // the heap is small and much of it short-lived
 	log.SetOutput(io.Discard) // net/http may write bytes a server sent unasked: they could hold a token
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	code := run(ctx, os.Args[1:], config.ReadEnvironment(), os.Stdin, os.Stdout, os.Stderr)

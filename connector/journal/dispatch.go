@@ -92,10 +92,33 @@ func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) 
 
 // Sendable lists instructions of a file that may be sent now: accepted, behind after, and with nothing unfinished
 // before them in their lane (contract §6: one at a time for a reference).
-func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit int) ([]Item, error) {
-	return j.items(ctx, `i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ?
+func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit int) (list []Item, err error) {
+	var name []byte
+	var flow string
+	if err := j.one(ctx, "SELECT name, flow FROM file WHERE id = ?", file).Scan(&name, &flow); err != nil {
+		return nil, err
+	}
+	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, i.body, i.sent_at, p.customer
+ FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ?
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
-  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, file, after, now, limit)
+  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
+		list = append(list, Item{State: payment.Accepted, FileID: file})
+		it := &list[len(list)-1]
+		var amount sql.NullInt64
+		var currency string
+		var body, customer sql.RawBytes
+		if err := r.Scan(&it.ID, &it.Source.Line, &it.Account, &it.Namespace, &it.Kind, &it.Operation, &it.Reference, &it.Part, &it.Revision, &it.Key, &amount, &currency, &body, &it.SentAt, &customer); err != nil {
+			return err
+		}
+		if amount.Valid {
+			it.Amount = payment.Amount{Minor: amount.Int64, Currency: currency}
+		}
+		it.Source.Flow, it.Source.File = flow, string(name)
+		decodeBody(body, &it.Instruction)
+		decodeCustomer(customer, &it.Customer)
+		return nil
+	})
+	return list, err
 }
 
 // MarkSending makes instructions durable as `sending` before their first byte leaves; those that are no longer
@@ -172,6 +195,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		return err
 	}
 	events := make([]Event, 0, len(list))
+	updates := make([]any, 0, len(list)*8)
 	for _, a := range list {
 		k, ok := find[a.ID]
 		if !ok {
@@ -184,10 +208,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if !a.State.Answered() {
 			answered = 0
 		}
-		if _, err := tx.exec(`UPDATE instruction SET state = ?, code = ?, message = ?, payment_id = ?, transaction_id = CASE WHEN ? = '' THEN transaction_id ELSE ? END, link = ?, answered_at = ? WHERE id = ?`,
-			string(a.State), a.Code, a.Message, a.PaymentID, a.TransactionID, a.TransactionID, a.Link, answered, a.ID); err != nil {
-			return err
-		}
+		updates = append(updates, a.ID, string(a.State), a.Code, a.Message, a.PaymentID, a.TransactionID, a.Link, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
 			PaymentID: a.PaymentID, TransactionID: a.TransactionID, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
 			Tell: k.fixed && a.State.Answered()}
@@ -205,6 +226,11 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 				return err
 			}
 		}
+	}
+	if err := tx.bulk("WITH v (id, state, code, message, payment_id, transaction_id, link, answered_at) AS (VALUES ", 8, updates,
+		`) UPDATE instruction SET state = v.state, code = v.code, message = v.message, payment_id = v.payment_id,
+ transaction_id = CASE WHEN v.transaction_id = '' THEN instruction.transaction_id ELSE v.transaction_id END, link = v.link, answered_at = v.answered_at FROM v WHERE instruction.id = v.id`); err != nil {
+		return err
 	}
 	return tx.AddEvents(events)
 }

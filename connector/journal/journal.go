@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -56,6 +57,7 @@ type Journal struct {
 	done   chan struct{}
 	failed func(error) // told once when the writer cannot go on
 	fault  func(op string) error
+	kept   sync.Map // query -> *sql.Stmt of the readers
 }
 
 // Options of Open.
@@ -342,9 +344,28 @@ func collect(rows *sql.Rows, to func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
+// prepared keeps the readers' statements: they are few, and preparing one costs more than most of them do.
+func (j *Journal) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := j.kept.Load(query); ok {
+		return s.(*sql.Stmt), nil
+	}
+	s, err := j.d.Readers.PrepareContext(ctx, j.d.Bind(query))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w in %.80s", err, query)
+	}
+	if was, raced := j.kept.LoadOrStore(query, s); raced {
+		return was.(*sql.Stmt), s.Close()
+	}
+	return s, nil
+}
+
 // each reads outside the writer, from the last commit.
 func (j *Journal) each(ctx context.Context, query string, args []any, to func(*sql.Rows) error) error {
-	rows, err := j.d.Readers.QueryContext(ctx, j.d.Bind(query), args...)
+	s, err := j.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
 	if err != nil {
 		return fmt.Errorf("journal: %w in %.80s", err, query)
 	}
@@ -352,19 +373,26 @@ func (j *Journal) each(ctx context.Context, query string, args []any, to func(*s
 }
 
 func (j *Journal) one(ctx context.Context, query string, args ...any) scanner {
-	return scanner{row: j.d.Readers.QueryRowContext(ctx, j.d.Bind(query), args...)}
+	s, err := j.prepared(ctx, query)
+	if err != nil {
+		return scanner{err: err}
+	}
+	return scanner{row: s.QueryRowContext(ctx, args...)}
 }
 
-// bulk inserts many rows with few statements. width is the number of columns; args holds them row after row.
-func (tx *Tx) bulk(insert string, width int, args []any) error {
-	const rows = 32
+// bulk writes many rows with few statements. width is the number of columns; args holds them row after row; after is
+// what stands behind the last row.
+func (tx *Tx) bulk(insert string, width int, args []any, after ...string) error {
 	tuple := "(" + strings.Repeat("?,", width-1) + "?)"
 	for len(args) > 0 {
-		n := min(rows, len(args)/width)
-		if n < rows {
-			n = 1
+		n := len(args) / width
+		for _, size := range [...]int{64, 16, 4, 1} { // few different statements, so that they stay prepared
+			if n >= size {
+				n = size
+				break
+			}
 		}
-		if _, err := tx.exec(insert+strings.Repeat(tuple+",", n-1)+tuple, args[:n*width]...); err != nil {
+		if _, err := tx.exec(insert+strings.Repeat(tuple+",", n-1)+tuple+strings.Join(after, ""), args[:n*width]...); err != nil {
 			return err
 		}
 		args = args[n*width:]

@@ -19,25 +19,18 @@ type Line struct {
 	TransactionID string
 	Link          string
 	AnsweredAt    int64 // microseconds, 0 = not answered
-	Kinds         payment.Kind
 	DocFields     []byte
 }
 
-// Lines lists rows of a file behind after, in line order, with the first instruction of each row's document.
-func (j *Journal) Lines(ctx context.Context, file, after int64, limit int) (list []Line, err error) {
-	err = j.each(ctx, `SELECT r.id, r.file_id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, d.fields,
- coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0), coalesce(i.kind, '')
- FROM row r LEFT JOIN personal p ON p.row_id = r.id LEFT JOIN personal d ON d.row_id = r.document
- LEFT JOIN instruction i ON i.row_id = r.document AND i.file_id = r.file_id AND i.id = (SELECT min(m.id) FROM instruction m WHERE m.row_id = r.document)
- WHERE r.file_id = ? AND r.id > ? ORDER BY r.id LIMIT ?`, []any{file, after, limit}, func(rows *sql.Rows) error {
+// Rows lists the rows of a file behind after, in line order, as the intake judged them; Raw is not read.
+func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list []Line, err error) {
+	err = j.each(ctx, "SELECT id, line, document, kind, reference, amount, currency, state, code, message FROM row WHERE file_id = ? AND id > ? ORDER BY id LIMIT ?", []any{file, after, limit}, func(rows *sql.Rows) error {
 		list = append(list, Line{})
 		l := &list[len(list)-1]
 		var amount sql.NullInt64
-		err := rows.Scan(&l.ID, &l.FileID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields,
-			&l.Part, &l.Payment, &l.AnswerCode, &l.AnswerMessage, &l.PaymentID, &l.TransactionID, &l.Link, &l.AnsweredAt, &l.Kinds)
-		if amount.Valid {
-			l.Amount.Minor = amount.Int64
-		} else {
+		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message)
+		l.FileID, l.Amount.Minor = file, amount.Int64
+		if !amount.Valid {
 			l.Amount = payment.Amount{}
 		}
 		return err
@@ -45,9 +38,37 @@ func (j *Journal) Lines(ctx context.Context, file, after int64, limit int) (list
 	return list, err
 }
 
+// Lines lists the rows of a file behind after, in line order, with their bytes and the first instruction of each row's
+// document; fields: with the document's fields, too.
+func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) (list []Line, err error) {
+	document, join := "NULL", ""
+	if fields {
+		document, join = "d.fields", " LEFT JOIN personal d ON d.row_id = r.document"
+	}
+	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+document+`,
+ coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
+ FROM row r LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document
+ WHERE r.file_id = ? AND r.id > ? ORDER BY r.id, i.id LIMIT ?`, []any{file, after, limit}, func(rows *sql.Rows) error {
+		var l Line
+		var amount sql.NullInt64
+		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields,
+			&l.Part, &l.Payment, &l.AnswerCode, &l.AnswerMessage, &l.PaymentID, &l.TransactionID, &l.Link, &l.AnsweredAt)
+		l.FileID, l.Amount.Minor = file, amount.Int64
+		if !amount.Valid {
+			l.Amount = payment.Amount{}
+		}
+		if n := len(list); n > 0 && list[n-1].ID == l.ID {
+			return err // a further part or revision of the same document
+		}
+		list = append(list, l)
+		return err
+	})
+	return list, err
+}
+
 // LineOf reads one row with what became of it.
 func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
-	list, err := j.Lines(ctx, file, row-1, 1)
+	list, err := j.Lines(ctx, file, row-1, 1, true)
 	if err != nil || len(list) == 0 {
 		return Line{}, errors.Join(err, ErrMissing)
 	}
