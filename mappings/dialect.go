@@ -169,6 +169,34 @@ func (w *Writer) WriteEcho(raw []byte, cells ...string) error {
 	return w.put(w.buf)
 }
 
+// WriteReject writes a rejected row to be mended and dropped again: the raw bytes with code and message behind them, or,
+// of a source with fixed positions, the raw bytes alone, since such a row has no room for more.
+func (w *Writer) WriteReject(raw []byte, code, message string) error {
+	if w.d.Fixed {
+		return w.WriteEcho(raw)
+	}
+	return w.WriteEcho(raw, code, message)
+}
+
+// WriteLine writes one line of text as it is.
+func (w *Writer) WriteLine(line string) error {
+	if w.err != nil {
+		return w.err
+	}
+	like, lost := w.charset.Like(line)
+	w.lost += lost
+	w.text = append(w.text[:0], like...)
+	return w.end()
+}
+
+// Like is what becomes of a text in the writer's encoding; see Charset.Like.
+func (w *Writer) Like(s string) (like string, lost int) {
+	if w.err != nil {
+		return s, 0
+	}
+	return w.charset.Like(s)
+}
+
 // Head is what stands above the data of a source, to be written back above what is returned of it. It is plain data.
 type Head struct {
 	Bytes  []byte   `json:"bytes,omitempty"`  // the source's own: byte-order mark, preamble, titles, with their line ends

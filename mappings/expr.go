@@ -51,10 +51,11 @@ func (n nominal) exprType() types.Type {
 
 // scopeSpec lists the names that expressions of one place may use.
 type scopeSpec struct {
-	names  map[string]nominal
-	later  map[string]string   // names that exist, but not here: why, a key of the catalogue
-	titles bool                // row["…"]
-	words  map[string][]string // names of closed sets, for tables that lack a word
+	names    map[string]nominal
+	later    map[string]string   // names that exist, but not here: why, a key of the catalogue
+	titles   bool                // row["…"]
+	timeless bool                // today() is not to be had: what is written must not depend on the day
+	words    map[string][]string // names of closed sets, for tables that lack a word
 }
 
 // program is a compiled expression.
@@ -113,6 +114,7 @@ func titleName(title string) string { return "row[" + title + "]" }
 type exprCompiler struct {
 	p        *problems
 	warnings *problems
+	tables   map[string]*lookupTable
 }
 
 // compile turns a scalar of the mapping into a program; nil after a mistake, which is reported. want is what the
@@ -165,7 +167,7 @@ func (c exprCompiler) compile(n *node, spec *scopeSpec, want nominal) *program {
 	}
 
 	running := parse()
-	quiet := &rewriter{c: exprCompiler{&problems{}, &problems{}}, n: n, spec: spec, out: &program{}}
+	quiet := &rewriter{c: exprCompiler{&problems{}, &problems{}, c.tables}, n: n, spec: spec, out: &program{}}
 	running.Node = quiet.names(running.Node, nil)
 	running.Node = r.operators(running.Node)
 	dynamic := types.Map{}
@@ -417,7 +419,7 @@ func (r *rewriter) call(n *ast.CallNode) {
 	}
 	at := r.n.inside(1, id.Location().From)
 	functions := typedFunctions()
-	if _, known := functions[id.Value+"()"]; !known {
+	if _, known := functions[id.Value+"()"]; !known || id.Value == "today" && r.spec.timeless {
 		var names []string
 		for f := range functions {
 			names = append(names, strings.TrimSuffix(f, "()"))
@@ -439,6 +441,9 @@ func (r *rewriter) call(n *ast.CallNode) {
 				r.c.p.add(r.n.inside(1, s.Location().From), "NV-4004.value", "key", "day", "value", s.Value, "expected", "%d/%m/%Y, DD/MM/YYYY…")
 			}
 		}
+	}
+	if id.Value == "lookup" {
+		r.lookupCall(n)
 	}
 	id.Value += "()"
 }

@@ -695,6 +695,7 @@ func runningFunctions() map[string]*builtin.Function {
 	def("pad", pad)
 	def("left", cut(true))
 	def("right", cut(false))
+	def("lookup", lookup)
 	def("join", join)
 	def("uniq", uniq)
 	def("len", length)

@@ -113,6 +113,8 @@ func (r *rewriter) callOperator(n *ast.CallNode) ast.Node {
 	switch {
 	case id.Value == "today()":
 		return &ast.IdentifierNode{Value: todayName}
+	case id.Value == "lookup()" && len(n.Arguments) == 3:
+		r.lookupConstants(n)
 	case id.Value == "day()" && len(n.Arguments) == 2:
 		if s, ok := n.Arguments[1].(*ast.StringNode); ok {
 			if f, err := parseDatePattern(s.Value); err == nil {

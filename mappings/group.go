@@ -170,27 +170,24 @@ func (r *Reading) groupRow(line int, raw []byte) (*Document, error) {
 		key = appendText(key, v.plain())
 	}
 	r.row.kept = key
-	g := r.open[string(key)]
-	var done *Document
+	name := string(key)
+	g := r.open[name]
 	if g == nil {
-		if r.m.group.adjacent {
-			done = r.closeAll()
-		}
 		g = r.gather()
 		g.index = len(r.open)
-		r.open[string(key)] = g
+		r.open[name] = g
 	}
-	r.addRow(g, line, raw, r.m.typed)
-	return done, nil
-}
-
-// closeAll finishes the one document that is open; nil where none is.
-func (r *Reading) closeAll() *Document {
-	for key, g := range r.open {
-		delete(r.open, key)
-		return r.finishGathering(g)
+	r.addRow(g, line, raw, r.m.typed) // before another document is finished: that takes the place of the row's values
+	if !r.m.group.adjacent {
+		return nil, nil
 	}
-	return nil
+	for other, before := range r.open {
+		if other != name {
+			delete(r.open, other)
+			return r.finishGathering(before), nil
+		}
+	}
+	return nil, nil
 }
 
 // rest finishes the documents that are open at the end of the file, in the order of their first rows.

@@ -20,6 +20,9 @@ type Options struct {
 	Formats map[string]func(Source) (Format, error)
 	// Use gives the YAML of another mapping or preset; nil when there is none to be had.
 	Use func(name string) ([]byte, error)
+	// Lookup gives the bytes of a table, by its path as the mapping writes it (beside the mapping where it is not
+	// absolute); nil when there are none to be had.
+	Lookup func(path string) ([]byte, error)
 }
 
 // Load compiles a mapping. file is its name in messages; src its YAML. The error is a LoadError that lists everything
@@ -314,13 +317,12 @@ func (o object) notYet(keys ...string) {
 // mapping reads the top of the tree.
 func (l *loader) mapping(tree *node) {
 	m := l.m
-	l.c = exprCompiler{&l.p, &l.warnings}
+	l.c = exprCompiler{p: &l.p, warnings: &l.warnings}
 	o := l.object(tree, "", "navette", "name", "currency", "kind", "locale", "description", "use", "source", "records", "group", "lookups",
 		"fields", "parts", "rules", "control", "returns", "tests")
 	if v := o.text("navette", ""); v != "mapping/v1" {
 		l.p.add(o.at("navette"), "NV-4004.value", "key", "navette", "value", v, "expected", "mapping/v1")
 	}
-	o.notYet("lookups")
 	if m.Name = o.text("name", ""); m.Name == "" {
 		l.p.add(o.at("name"), "NV-4003.missing", "key", "name")
 	} else if !mappingName.MatchString(m.Name) {
@@ -337,6 +339,7 @@ func (l *loader) mapping(tree *node) {
 	if _, err := payment.Exponent(m.Currency); err != nil {
 		l.p.add(o.at("currency"), "NV-4004.value", "key", "currency", "value", m.Currency, "expected", "EUR, CHF, USD… (ISO 4217)")
 	}
+	l.lookups(o)
 	l.source(o.get("source"), tree.get("records") != nil)
 	l.recordTypes(o)
 	l.fill(object{l, o.get("source"), "source"})
@@ -382,6 +385,7 @@ func (l *loader) titleRefs() {
 	}
 	names := map[string]bool{}
 	for _, r := range m.returns {
+		names["amount"] = names["amount"] || r.last != nil // it is summed up
 		for _, p := range r.programs() {
 			take(p, true)
 			for _, n := range p.names {

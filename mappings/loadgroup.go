@@ -207,7 +207,7 @@ func (l *loader) recordColumn(n *node, text string) (columnRef, bool) {
 	}
 	i, _ := findTitle(names, column)
 	if i < 0 {
-		l.noColumn(n.pos, text, names)
+		noColumn(&l.p, n.pos, text, names)
 		return columnRef{}, false
 	}
 	return columnRef{index: i, record: t}, true

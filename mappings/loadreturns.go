@@ -64,7 +64,6 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 	if o.get("on") == nil {
 		l.p.add(k.pos, "NV-4003.missing", "key", "on")
 	}
-	o.notYet("first", "last")
 	l.returnDialect(r, o)
 	l.fileName(r, o)
 	spec := l.returnScope(r)
@@ -77,8 +76,7 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 		if co.n == nil {
 			continue
 		}
-		co.notYet("at", "len", "pad", "align")
-		col := returnColumn{name: co.text("name", ""), value: l.c.compile(co.get("value"), spec, anyType)}
+		col := l.returnColumn(r, co, co.get("value"), spec)
 		if co.get("value") == nil {
 			l.p.add(c.pos, "NV-4003.missing", "key", "value")
 		}
@@ -91,6 +89,8 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 		seen[col.name] = true
 		r.columns = append(r.columns, col)
 	}
+	r.first = l.edge(r, o, "first", map[string]nominal{})
+	r.last = l.edge(r, o, "last", map[string]nominal{"count": numberType, "total": numberType})
 	if r.columns == nil && r.On != OnRejects && r.On != "" {
 		l.p.add(k.pos, "NV-4003.missing", "key", "returns."+k.text+".columns")
 	}
@@ -104,9 +104,46 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 	return r
 }
 
+// returnColumn reads one column: an expression, and its place where the return has fixed positions.
+func (l *loader) returnColumn(r *Return, o object, value *node, spec *scopeSpec) returnColumn {
+	c := returnColumn{name: o.text("name", ""), value: l.c.compile(value, spec, anyType), at: o.number("at", 0, 1, 1<<16), length: o.number("len", 0, 1, 1<<16),
+		right: o.oneOf("align", "left", "left", "right") == "right", fill: o.char("pad", ' ')}
+	if c.fill == 0 {
+		c.fill = ' '
+	}
+	switch {
+	case r.fixed && o.n == nil:
+		l.p.add(value.pos, "NV-4020.position", "name", value.text)
+	case o.n == nil:
+	case !r.fixed && (o.get("at") != nil || o.get("len") != nil || o.get("pad") != nil || o.get("align") != nil):
+		l.p.add(o.n.pos, "NV-4002.other_type", "key", "at, len, pad, align", "type", "csv")
+	case r.fixed && (c.at == 0 || c.length == 0):
+		l.p.add(o.n.pos, "NV-4020.position", "name", c.name)
+	}
+	return c
+}
+
+// edge reads `first` or `last`: the cells of a record above or below the others.
+func (l *loader) edge(r *Return, o object, key string, names map[string]nominal) []returnColumn {
+	spec := &scopeSpec{names: names, timeless: true, later: map[string]string{"count": "NV-4021.at_the_end", "total": "NV-4021.at_the_end"}}
+	var out []returnColumn
+	for _, n := range o.list(key) {
+		if n.kind == mapNode {
+			co := l.object(n, o.path+"."+key, "name", "value", "at", "len", "pad", "align")
+			out = append(out, l.returnColumn(r, co, co.get("value"), spec))
+			continue
+		}
+		out = append(out, l.returnColumn(r, object{l: l}, n, spec))
+	}
+	if out != nil && r.Echo() && r.On == OnRejects && o.get("columns") == nil {
+		l.p.add(o.at(key), "NV-4020.together", "key", key, "other", "on: rejects")
+	}
+	return out
+}
+
 // returnScope is what the expressions of a return may name.
 func (l *loader) returnScope(r *Return) *scopeSpec {
-	spec := &scopeSpec{names: eventNames(), titles: true, later: map[string]string{}}
+	spec := &scopeSpec{names: eventNames(), titles: true, timeless: true, later: map[string]string{}}
 	for _, n := range []string{"status", "code", "message", "part"} {
 		spec.names[n] = textType
 	}
@@ -124,7 +161,11 @@ func (l *loader) returnScope(r *Return) *scopeSpec {
 
 // returnDialect reads how a return is written; what is not said is the source's.
 func (l *loader) returnDialect(r *Return, o object) {
-	if f := o.text("format", "csv"); f != "csv" {
+	switch f := o.text("format", "csv"); f {
+	case "csv":
+	case "fixed":
+		r.fixed = true
+	default:
 		l.p.add(o.at("format"), "NV-4020.not_yet", "key", o.path+".format: "+f)
 	}
 	if e := o.oneOf("encoding", "", Charsets()...); e != "" {
@@ -148,7 +189,7 @@ func (l *loader) returnDialect(r *Return, o object) {
 		on := o.boolean("bom", false)
 		r.bom = &on
 	}
-	r.titled = o.boolean("header", true)
+	r.titled = o.boolean("header", !r.fixed)
 	r.safe = o.boolean("excel_safe", r.On == OnIntake || r.On == OnRejects)
 	if r.own.Encoding != "" {
 		if c, err := NewCharset(r.own.Encoding); err == nil && r.own.Delimiter != 0 {

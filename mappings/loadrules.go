@@ -21,6 +21,10 @@ func (l *loader) rules(top object) {
 		if do == "" && o.n != nil && o.get("do") == nil {
 			l.p.add(o.n.pos, "NV-4003.missing", "key", "do")
 		}
+		if r.text.IsZero() && do != "" {
+			key := map[string]string{"skip": "NV-1503.rule", "hold": "NV-1502.rule", "reject": "NV-1501.rule", "warn": "NV-1507.rule"}[do]
+			r.text = message.New(key, "rule", r.id)
+		}
 		r.do = map[string]ruleDo{"skip": doSkip, "hold": doHold, "reject": doReject, "warn": doWarn}[do]
 		m.rules = append(m.rules, r)
 	}
@@ -37,7 +41,11 @@ func (l *loader) rules(top object) {
 	for _, n := range top.list("control") {
 		o := l.object(n, "control", "id", "when", "do", "message")
 		o.oneOf("do", "reject", "reject")
-		m.control = append(m.control, l.rule(o, ids, whole))
+		c := l.rule(o, ids, whole)
+		if c.text.IsZero() {
+			c.text = message.New("NV-1301.failed", "control", c.id)
+		}
+		m.control = append(m.control, c)
 	}
 }
 
@@ -65,9 +73,6 @@ func (l *loader) rule(o object, ids map[string]bool, spec *scopeSpec) *rule {
 	}
 	r.when = l.c.compile(o.get("when"), spec, boolType)
 	r.text = l.message(o)
-	if r.text.IsZero() {
-		r.text = message.Literal(r.id, r.id)
-	}
 	return r
 }
 

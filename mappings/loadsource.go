@@ -183,18 +183,18 @@ func (l *loader) titled(n *node, title string) columnRef {
 	}
 	i, _ := findTitle(names, title)
 	if i < 0 {
-		l.noColumn(n.pos, title, names)
+		noColumn(&l.p, n.pos, title, names)
 		return columnRef{index: 0}
 	}
 	return columnRef{index: i}
 }
 
-func (l *loader) noColumn(at pos, title string, names []string) {
+func noColumn(p *problems, at pos, title string, names []string) {
 	if near := nearest(title, names); near != "" {
-		l.p.add(at, "NV-4020.no_column_nearest", "name", title, "nearest", near)
+		p.add(at, "NV-4020.no_column_nearest", "name", title, "nearest", near)
 		return
 	}
-	l.p.add(at, "NV-4020.no_column", "name", title)
+	p.add(at, "NV-4020.no_column", "name", title)
 }
 
 // skips compiles the expressions of source.skip, once fields are known.

@@ -42,6 +42,7 @@ type Mapping struct {
 	rules                                                        []*rule
 	control                                                      []*rule
 	returns                                                      []*Return
+	lookups                                                      []string
 	tests                                                        []Test
 	keep                                                         *keeping // what a document's Fields hold; nil when no return names any
 

@@ -1,8 +1,10 @@
 package mappings
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,6 +37,9 @@ type Return struct {
 	m       *Mapping
 	file    string
 	rows    *program
+	first   []returnColumn // a record above the others
+	last    []returnColumn // a record below them
+	fixed   bool           // fixed positions
 	columns []returnColumn // nil: the source's own layout with the reasons behind it
 	own     Dialect        // what the mapping says; empty where it is the source's
 	bom     *bool
@@ -43,8 +48,11 @@ type Return struct {
 }
 
 type returnColumn struct {
-	name  string
-	value *program
+	name       string
+	value      *program
+	at, length int // of fixed positions, in characters from 1
+	fill       rune
+	right      bool
 }
 
 // NameParts is what the template of a return's name may hold.
@@ -88,7 +96,7 @@ func (r *Return) programs() []*program {
 	if r.rows != nil {
 		out = append(out, r.rows)
 	}
-	for _, c := range r.columns {
+	for _, c := range slices.Concat(r.columns, r.first, r.last) {
 		if c.value != nil {
 			out = append(out, c.value)
 		}
@@ -128,14 +136,22 @@ type ReturnWriter struct {
 	w     *Writer
 	rows  int
 	cells []string
+	line  []rune
+	total payment.Amount
+	mixed bool // amounts of several currencies: there is no total
+	names map[string]nominal
 }
 
 // NewWriter begins a return file: it writes what stands above the first line. source is the dialect of the file
 // answered, head what stood above its data; a return over several files takes those of the first.
 func (r *Return) NewWriter(w io.Writer, source Dialect, head Head) (*ReturnWriter, error) {
-	out := &ReturnWriter{r: r, scope: newScope(), w: r.dialect(source).NewWriter(w)}
+	out := &ReturnWriter{r: r, scope: newScope(), names: eventNames(), w: r.dialect(source).NewWriter(w)}
 	var err error
+	if r.first != nil {
+		err = out.record(r.first)
+	}
 	switch {
+	case err != nil:
 	case r.Echo():
 		err = out.w.WriteHead(head, "nv_code", "nv_message")
 	case r.titled:
@@ -183,7 +199,7 @@ func (r *Return) dialect(source Dialect) Dialect {
 func (w *ReturnWriter) Write(row ReturnRow) error {
 	if w.r.Echo() && w.r.rows == nil {
 		w.rows++
-		return w.w.WriteEcho(row.Raw, row.Code, row.Message)
+		return w.w.WriteReject(row.Raw, row.Code, row.Message)
 	}
 	if err := w.fill(row); err != nil {
 		return fmt.Errorf("return %s, line %d: %w", w.r.Name, row.Line, err)
@@ -199,28 +215,108 @@ func (w *ReturnWriter) Write(row ReturnRow) error {
 	}
 	w.rows++
 	if w.r.Echo() {
-		return w.w.WriteEcho(row.Raw, row.Code, row.Message)
+		return w.w.WriteReject(row.Raw, row.Code, row.Message)
 	}
-	w.cells = w.cells[:0]
-	for _, c := range w.r.columns {
+	w.add()
+	if err := w.record(w.r.columns); err != nil {
+		return fmt.Errorf("return %s, line %d: %w", w.r.Name, row.Line, err)
+	}
+	return nil
+}
+
+// add counts a row's amount, or its event's, for `last`.
+func (w *ReturnWriter) add() {
+	n, _ := isNum(w.scope.env["amount"])
+	if w.r.Events() {
+		n, _ = isNum(w.scope.env["event.amount"])
+	}
+	if n == nil || n.currency == "" || w.r.last == nil {
+		return
+	}
+	places := int32(exponent(n.currency))
+	sum, err := w.total.Add(payment.Amount{Minor: n.d.Shift(places).IntPart(), Currency: n.currency})
+	w.mixed = w.mixed || err != nil
+	w.total = sum
+}
+
+// record writes the cells of one record.
+func (w *ReturnWriter) record(columns []returnColumn) error {
+	w.cells, w.line = w.cells[:0], w.line[:0]
+	for _, c := range columns {
 		v, err := w.scope.run(c.value)
 		if err != nil {
-			return fmt.Errorf("return %s, line %d, column %q: %w", w.r.Name, row.Line, c.name, err)
+			return fmt.Errorf("column %q: %w", c.name, err)
 		}
 		cell := toText(v)
-		if _, text := v.(string); text && w.r.safe && !c.value.lone {
+		_, text := v.(string)
+		if text && w.r.safe && !c.value.lone {
 			cell = harmless(cell)
 		}
-		w.cells = append(w.cells, cell)
+		if !w.r.fixed {
+			w.cells = append(w.cells, cell)
+			continue
+		}
+		if err := w.place(c, cell, text || v == nil); err != nil {
+			return err
+		}
+	}
+	if w.r.fixed {
+		return w.w.WriteLine(string(w.line))
 	}
 	return w.w.Write(w.cells)
+}
+
+// ErrWidth is the kind of a number that its fixed column has no room for.
+var ErrWidth = errors.New("no room")
+
+// place puts a cell where it stands in a fixed record. A text is cut where it must be; a number never is.
+func (w *ReturnWriter) place(c returnColumn, cell string, text bool) error {
+	cell = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return ' '
+		}
+		return r
+	}, cell)
+	like, _ := w.w.Like(cell)
+	chars := []rune(like)
+	if len(chars) > c.length {
+		if !text {
+			return fmt.Errorf("column %q: %w for %d characters in %d", c.name, ErrWidth, len(chars), c.length)
+		}
+		chars = chars[:c.length]
+	}
+	from := c.at - 1
+	for len(w.line) < from+c.length {
+		w.line = append(w.line, ' ')
+	}
+	room := w.line[from : from+c.length]
+	for i := range room {
+		room[i] = c.fill
+	}
+	if c.right {
+		room = room[c.length-len(chars):]
+	}
+	copy(room, chars)
+	return nil
 }
 
 // Rows counts the rows written so far.
 func (w *ReturnWriter) Rows() int { return w.rows }
 
 // Close writes what stands below the last line.
-func (w *ReturnWriter) Close() error { return w.w.Error() }
+func (w *ReturnWriter) Close() error {
+	if w.r.last != nil {
+		clear(w.scope.env)
+		w.scope.env["count"] = w.rows
+		if !w.mixed && !w.total.IsZero() {
+			w.scope.env["total"] = numOf(w.total)
+		}
+		if err := w.record(w.r.last); err != nil {
+			return fmt.Errorf("return %s, last record: %w", w.r.Name, err)
+		}
+	}
+	return w.w.Error()
+}
 
 // Transliterated counts the characters that the encoding lacks.
 func (w *ReturnWriter) Transliterated() int { return w.w.Transliterated() }
@@ -242,7 +338,7 @@ func (w *ReturnWriter) fill(row ReturnRow) error {
 		env["part"] = row.Part
 	}
 	e := row.Event
-	for name, t := range eventNames() {
+	for name, t := range w.names {
 		env[name] = nil
 		if t == textType && e != nil {
 			env[name] = ""
