@@ -180,7 +180,18 @@ func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(
 		return err
 	}); err != nil {
 		d.count(-len(items), 0)
-		return 0, err
+		if len(items) == 1 || !errors.Is(err, journal.ErrState) {
+			return 0, err
+		}
+		n := 0
+		for i := range items { // somebody decided about one of them meanwhile: each alone
+			k, err := d.enqueue(ctx, items[i:i+1], also)
+			if err != nil {
+				return n, err
+			}
+			n += k
+		}
+		return n, nil
 	}
 	d.count(len(marked)-len(items), 0)
 	is := make(map[int64]bool, len(marked))

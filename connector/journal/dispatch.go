@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -28,7 +29,7 @@ type Item struct {
 }
 
 const itemColumns = `i.id, i.file_id, i.row_id, i.line, i.flow, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.lane, i.revision, i.key, i.amount, i.currency,
- i.state, i.code, i.message, i.body, i.payment_id, i.transaction_id, i.link, i.method, i.paid, i.refunded, i.attempts, i.sent_at, i.answered_at, i.revision_of, i.fingerprint, p.customer, f.name`
+ i.state, i.code, i.message, coalesce(i.body, p.body), i.payment_id, i.transaction_id, i.link, i.method, i.paid, i.refunded, i.attempts, i.sent_at, i.answered_at, i.revision_of, i.fingerprint, p.customer, f.name`
 
 const itemFrom = " FROM instruction i JOIN file f ON f.id = i.file_id LEFT JOIN personal p ON p.row_id = i.row_id WHERE "
 
@@ -98,7 +99,7 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	if err := j.one(ctx, "SELECT name, flow FROM file WHERE id = ?", file).Scan(&name, &flow); err != nil {
 		return nil, err
 	}
-	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, i.body, i.sent_at, p.customer
+	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
  FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ?
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
   AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
@@ -121,24 +122,47 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	return list, err
 }
 
-// MarkSending makes instructions durable as `sending` before their first byte leaves; those that are no longer
-// sendable are not in what it returns.
+// MarkSending makes instructions durable as `sending` before their first byte leaves. All of them or none: ErrState when
+// one of several is no longer sendable (try each alone); one alone that is not sendable is simply not returned.
 func (tx *Tx) MarkSending(list []int64) (marked []int64, err error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.conn.QueryContext(tx.ctx, tx.j.d.Bind(`UPDATE instruction SET state = 'sending', attempts = attempts + 1, sent_at = CASE WHEN sent_at = 0 THEN ? ELSE sent_at END
- WHERE id IN (`+ids(list)+`) AND state IN ('accepted', 'uncertain') RETURNING id`), tx.Now)
-	if err != nil {
-		return nil, fmt.Errorf("journal: mark as sending: %w", err)
+	const set = `UPDATE instruction SET state = 'sending', attempts = attempts + 1, sent_at = CASE WHEN sent_at = 0 THEN ? ELSE sent_at END WHERE state IN ('accepted', 'uncertain') AND id `
+	for _, part := range parted(list) {
+		args := make([]any, 0, len(part)+1)
+		args = append(args, tx.Now)
+		for _, id := range part {
+			args = append(args, id)
+		}
+		n, err := tx.exec(set+"IN (?"+strings.Repeat(",?", len(part)-1)+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("journal: mark as sending: %w", err)
+		}
+		switch {
+		case int(n) == len(part):
+			marked = append(marked, part...)
+		case len(list) > 1:
+			return nil, fmt.Errorf("%w: one of %d instructions is no longer to be sent", ErrState, len(list))
+		}
 	}
-	err = collect(rows, func(r *sql.Rows) error {
-		var id int64
-		err := r.Scan(&id)
-		marked = append(marked, id)
-		return err
-	})
-	return marked, err
+	return marked, nil
+}
+
+// parted cuts a list into few different lengths, so that the statements for them stay prepared.
+func parted(list []int64) (parts [][]int64) {
+	for len(list) > 0 {
+		n := 1
+		for _, size := range [...]int{64, 16, 4} {
+			if len(list) >= size {
+				n = size
+				break
+			}
+		}
+		parts = append(parts, list[:n])
+		list = list[n:]
+	}
+	return parts
 }
 
 // Unsend puts instructions that certainly did not leave back where they can be sent.
@@ -176,23 +200,21 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		file                    int64
 	}
 	find := make(map[int64]known, len(list))
-	numbers := make([]int64, len(list))
-	for i := range list {
-		numbers[i] = list[i].ID
-	}
-	rows, err := tx.conn.QueryContext(tx.ctx, "SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN ("+ids(numbers)+")")
-	if err != nil {
-		return fmt.Errorf("journal: read what was sent: %w", err)
-	}
-	err = collect(rows, func(r *sql.Rows) error {
-		var id int64
-		var k known
-		err := r.Scan(&id, &k.flow, &k.account, &k.currency, &k.kind, &k.amount, &k.state, &k.fixed, &k.file)
-		find[id] = k
-		return err
-	})
-	if err != nil {
-		return err
+	for _, part := range parted(numbersOf(list)) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", args, func(r *sql.Rows) error {
+			var id int64
+			var k known
+			err := r.Scan(&id, &k.flow, &k.account, &k.currency, &k.kind, &k.amount, &k.state, &k.fixed, &k.file)
+			find[id] = k
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	events := make([]Event, 0, len(list))
 	updates := make([]any, 0, len(list)*8)
@@ -233,6 +255,14 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		return err
 	}
 	return tx.AddEvents(events)
+}
+
+func numbersOf(list []Answer) []int64 {
+	numbers := make([]int64, len(list))
+	for i := range list {
+		numbers[i] = list[i].ID
+	}
+	return numbers
 }
 
 // Interrupted turns what a dead process left as `sending` into `uncertain`, to be looked up at lookAt. It returns how

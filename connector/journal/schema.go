@@ -52,7 +52,9 @@ CREATE TABLE row (
 CREATE INDEX row_file ON row (file_id, id);
 
 -- Personal data, apart so that it can be erased: source cells, customer, fields. Events hold none.
-CREATE TABLE personal (row_id BIGINT PRIMARY KEY, raw {blob}, customer {blob}, fields {blob});
+-- body is that of the document's first instruction, without the customer: the instruction's own row stays small, since it is
+-- written three times.
+CREATE TABLE personal (row_id BIGINT PRIMARY KEY, raw {blob}, customer {blob}, fields {blob}, body {blob});
 
 CREATE TABLE instruction (
   id BIGINT PRIMARY KEY, file_id BIGINT NOT NULL, row_id BIGINT NOT NULL, line BIGINT NOT NULL,
@@ -64,7 +66,7 @@ CREATE TABLE instruction (
   fingerprint TEXT NOT NULL,                -- digest of the values compared when it comes again
   amount BIGINT, currency TEXT NOT NULL,
   state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
-  body {blob},                              -- the rest of it, without the customer
+  body {blob},                              -- the rest of it, without the customer; NULL: it stands in personal
   payment_id TEXT NOT NULL DEFAULT '', transaction_id TEXT NOT NULL DEFAULT '', link TEXT NOT NULL DEFAULT '',
   method TEXT NOT NULL DEFAULT '', paid BIGINT NOT NULL DEFAULT 0, refunded BIGINT NOT NULL DEFAULT 0,
   attempts BIGINT NOT NULL DEFAULT 0, sent_at BIGINT NOT NULL DEFAULT 0, answered_at BIGINT NOT NULL DEFAULT 0,

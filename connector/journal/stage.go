@@ -57,7 +57,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 		return err
 	}
 	rows := make([]any, 0, nRows*11)
-	personal := make([]any, 0, nRows*4)
+	personal := make([]any, 0, nRows*5)
 	ins := make([]any, 0, nIns*22)
 	for i := range docs {
 		d := &docs[i]
@@ -65,14 +65,17 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 		for k := range d.Rows {
 			r := &d.Rows[k]
 			rows = append(rows, rowID, f.ID, r.Line, document, r.Kind, r.Reference, minor(r.Amount), r.Amount.Currency, r.State, r.Code, r.Message)
-			var customer, fields []byte
+			var customer, fields, body []byte
 			if k == 0 {
 				fields = d.Fields
+				if len(d.Instructions) > 0 {
+					body = encodeBody(&d.Instructions[0])
+				}
 				if d.Customer != nil {
 					customer = encodeCustomer(d.Customer)
 				}
 			}
-			personal = append(personal, rowID, r.Raw, customer, fields)
+			personal = append(personal, rowID, r.Raw, customer, fields, body)
 			rowID++
 		}
 		for k := range d.Instructions {
@@ -81,19 +84,23 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 			if d.Held {
 				state = payment.Held
 			}
+			var body []byte
+			if k > 0 {
+				body = encodeBody(in)
+			}
 			identity := ""
 			if in.Kind == payment.Operate {
 				identity = payment.Identity(in)
 			}
 			ins = append(ins, insID, f.ID, document, in.Source.Line, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Reference, in.Part, Lane(in),
-				in.Revision, in.Key, identity, payment.Fingerprint(in, d.Parts), minor(in.Amount), in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, encodeBody(in), in.TransactionID)
+				in.Revision, in.Key, identity, payment.Fingerprint(in, d.Parts), minor(in.Amount), in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, body, in.TransactionID)
 			insID++
 		}
 	}
 	if err := tx.bulk("INSERT INTO row (id, file_id, line, document, kind, reference, amount, currency, state, code, message) VALUES ", 11, rows); err != nil {
 		return err
 	}
-	if err := tx.bulk("INSERT INTO personal (row_id, raw, customer, fields) VALUES ", 4, personal); err != nil {
+	if err := tx.bulk("INSERT INTO personal (row_id, raw, customer, fields, body) VALUES ", 5, personal); err != nil {
 		return err
 	}
 	return tx.bulk(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane,

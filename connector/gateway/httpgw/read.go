@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/payment"
@@ -58,6 +59,8 @@ func (l *loose) UnmarshalJSON(b []byte) error {
 	*l = ""
 	switch {
 	case len(b) == 0:
+	case b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b): // as it stands: the common case
+		*l = loose(b[1 : len(b)-1])
 	case b[0] == '"':
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
