@@ -13,6 +13,7 @@ import (
 	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 )
 
@@ -175,10 +176,17 @@ func (a *app) ping(ctx context.Context, s *setup) {
 				c.Close()
 			}
 		}
-		if err != nil {
-			s.online[name] = "failed"
-			s.trouble = append(s.trouble, a.say("ui.check.unreached", "gateway", name, "detail", clean(err.Error())))
+		if err == nil || errors.Is(err, payment.ErrUnsupported) { // it answered, if only that it cannot be asked
+			continue
 		}
+		s.online[name] = "failed"
+		why := clean(err.Error())
+		var coded interface{ NVCode() string }
+		if errors.As(err, &coded) && coded.NVCode() != "" {
+			code := coded.NVCode()
+			why = message.Title(code, a.lang()) + " (" + why + "); navette explain " + code
+		}
+		s.trouble = append(s.trouble, a.say("ui.check.unreached", "gateway", name, "detail", why))
 	}
 }
 

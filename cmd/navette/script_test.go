@@ -23,6 +23,11 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, value)
 			}
+			mappings, err := filepath.Abs(filepath.Join("..", "..", "testdata", "mappings"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("MAPPINGS", mappings)
 			return os.MkdirAll(filepath.Join(env.WorkDir, "etc"), 0o755)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
