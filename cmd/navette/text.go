@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -141,10 +144,18 @@ func (c clock) read(us int64) string {
 // look opens the journal for a command that reads. The journal is nil when nothing has made one yet.
 func (a *app) look(ctx context.Context) (*journal.Journal, *config.Config, error) {
 	j, cfg, err := a.view(ctx)
-	if errors.Is(err, journal.ErrMissing) && cfg != nil {
+	if err == nil || cfg == nil {
+		return j, cfg, err
+	}
+	dir := cfg.Process.StateDir
+	_, there := os.Stat(filepath.Join(dir, "journal.db"))
+	if errors.Is(err, journal.ErrMissing) && errors.Is(there, fs.ErrNotExist) {
 		return nil, cfg, nil
 	}
-	return j, cfg, err
+	if owner, ours := serviceUser(dir); !ours && cfg.Process.DatabaseURL == "" { // a foreign journal that cannot be opened is a matter of rights
+		return nil, cfg, a.fail(exitFailed, "ui.norights", "dir", dir, "user", owner, "detail", err.Error())
+	}
+	return nil, cfg, err
 }
 
 // closing closes a journal that may be nil behind a command.
