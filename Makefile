@@ -4,8 +4,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 # Kills of each kill test: in `make test`, and in `make soak`.
-KILLS      ?= 100
+KILLS      ?= 105
 SOAK_KILLS ?= 2000
+SOAK_SEEDS ?= 2000
 
 # The race detector needs a C compiler; a machine of the CI must have one.
 RACE = $(if $(or $(CI),$(shell command -v cc)),-race)
@@ -26,10 +27,10 @@ lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; } >&2
 	go tool staticcheck ./...
 
-# The kill tests run once more without the race detector: faster programs die in more places. `go vet` has run already.
+# The kill tests run without the race detector: faster programs die in more places. `go vet` has run already.
 test: lint
-	$(if $(KILLTESTS),KILLS=$(KILLS) go test -vet=off -count=1 -timeout 5m -run '^TestKill' $(KILLTESTS))
-	go test -vet=off $(RACE) -timeout 8m ./...
+	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '^TestKill' $(KILLTESTS)
+	go test -vet=off $(RACE) -timeout 10m -skip '^TestKill' ./...
 
 # What the tests use beside Go, as far as it is missing and can be had.
 test-deps:
@@ -43,9 +44,10 @@ fuzz:
 		go test -vet=off -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
 	done
 
-# The kill tests for a long time.
+# The kill tests and the simulation for a long time.
 soak:
-	KILLS=$(SOAK_KILLS) go test -vet=off -count=1 -timeout 0 -v -run '^TestKill' $(or $(KILLTESTS),$(error no kill test yet))
+	KILLS=$(SOAK_KILLS) go test -vet=off -count=1 -timeout 0 -v -run '^TestKill' $(KILLTESTS)
+	SEEDS=$(SOAK_SEEDS) go test -vet=off -count=1 -timeout 0 -run '^TestSimulation' ./connector
 
 # The yardsticks of bench/README.md; ARGS="rate -quick" takes some of them.
 bench:

@@ -41,7 +41,7 @@ fields:
 // chosen by a seed: before or after a commit, an fsync, a rename, an exchange with a PSP that loses answers. Minutes of
 // settling pass in no time. A failure names its seed; SEED runs one alone, SEEDS as many as wanted.
 func TestSimulation(t *testing.T) {
-	seeds := 40
+	seeds := 24
 	if n, err := strconv.Atoi(os.Getenv("SEEDS")); err == nil {
 		seeds = n
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
-	"github.com/navette-connect/navette/connector/gateway/sandbox"
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/journal/sqlite"
 	"github.com/navette-connect/navette/connector/message"
@@ -142,7 +141,6 @@ type service struct {
 	cfg       *config.Config
 	connector *connector.Connector
 	close     []func() error
-	sandboxes []*sandbox.PSP
 }
 
 // Close ends what the service opened, in reverse.
@@ -239,7 +237,7 @@ func (a *app) mapping(cfg *config.Config, name string) (*mappings.Mapping, error
 		if path, ok := cfg.Mappings[name]; ok {
 			return os.ReadFile(path)
 		}
-		return presets.Read(name)
+		return presets.Source(name)
 	}
 	src, err := read(name)
 	if err != nil {

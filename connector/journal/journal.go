@@ -52,12 +52,11 @@ type Journal struct {
 	fence Fence
 	now   func() time.Time
 
-	jobs   chan *job
-	quit   chan struct{}
-	done   chan struct{}
-	failed func(error) // told once when the writer cannot go on
-	fault  func(op string) error
-	kept   sync.Map // query -> *sql.Stmt of the readers
+	jobs  chan *job
+	quit  chan struct{}
+	done  chan struct{}
+	fault func(op string) error
+	kept  sync.Map // query -> *sql.Stmt of the readers
 }
 
 // Options of Open.
@@ -407,66 +406,6 @@ func (tx *Tx) next(name string, n int) (int64, error) {
 		return 0, fmt.Errorf("journal: number of %s: %w", name, err)
 	}
 	return last - int64(n) + 1, nil
-}
-
-func (j *Journal) migrate(tx *Tx) error {
-	if _, err := tx.conn.ExecContext(tx.ctx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	version := 0
-	if err := tx.conn.QueryRowContext(tx.ctx, "SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	if version > len(migrations) {
-		return fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
-	}
-	for v := version; v < len(migrations); v++ {
-		err := tx.atomic(func() error {
-			for stmt := range strings.SplitSeq(strings.ReplaceAll(stripComments(migrations[v]), "{blob}", j.d.Blob), ";") {
-				if stmt = strings.TrimSpace(stmt); stmt == "" {
-					continue
-				}
-				if _, err := tx.conn.ExecContext(tx.ctx, stmt); err != nil {
-					return fmt.Errorf("%w in %.60s", err, stmt)
-				}
-			}
-			if _, err := tx.conn.ExecContext(tx.ctx, "INSERT INTO schema_version VALUES ("+strconv.Itoa(v+1)+")"); err != nil {
-				return err
-			}
-			if v == 0 {
-				for _, n := range []string{"file", "row", "instruction", "event", "transaction", "delivery"} {
-					if _, err := tx.exec("INSERT INTO counter VALUES (?, 0)", n); err != nil {
-						return err
-					}
-				}
-				if _, err := tx.exec("INSERT INTO lease VALUES ('writer', '', 0)"); err != nil {
-					return err
-				}
-				if _, err := tx.exec("INSERT INTO meta VALUES ('journal', ?)", randomID()); err != nil {
-					return err
-				}
-				_, err := tx.exec("INSERT INTO meta VALUES ('schema', ?)", strconv.Itoa(v+1))
-				return err
-			}
-			_, err := tx.exec("UPDATE meta SET value = ? WHERE name = 'schema'", strconv.Itoa(v+1))
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("journal: upgrade to schema %d: %w", v+1, err)
-		}
-	}
-	return nil
-}
-
-// stripComments drops "-- …" so that a semicolon in a comment splits nothing.
-func stripComments(s string) string {
-	var b strings.Builder
-	for line := range strings.SplitSeq(s, "\n") {
-		line, _, _ = strings.Cut(line, "--")
-		b.WriteString(line)
-		b.WriteByte('\n')
-	}
-	return b.String()
 }
 
 func randomID() string {
