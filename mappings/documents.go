@@ -92,7 +92,9 @@ func (r *Reading) compute(line int) {
 		return
 	}
 	for _, f := range r.m.typed {
-		r.show(f)
+		if f.shown {
+			r.show(f)
+		}
 	}
 	currency := r.currency()
 	for _, f := range r.m.computed {
@@ -102,7 +104,9 @@ func (r *Reading) compute(line int) {
 			currency = v.text
 			r.recount(currency, line)
 		}
-		r.show(f)
+		if f.shown {
+			r.show(f)
+		}
 	}
 }
 
@@ -180,7 +184,7 @@ func (r *Reading) computeField(f *field, v *value, currency string, line int) {
 		r.fail(f, line, "", "NV-1210.field", "field", f.name, "detail", err.Error())
 		return
 	}
-	if list, err := toList(result); err == nil && result != nil && f.set == setNothing {
+	if list, ok := isList(result); ok && result != nil && f.set == setNothing {
 		v.state, v.isList, v.list = present, true, make([]value, len(list))
 		for i, item := range list {
 			v.list[i].take(item)

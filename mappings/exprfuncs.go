@@ -1,19 +1,13 @@
 package mappings
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
-	"unicode"
 
-	"github.com/expr-lang/expr/builtin"
 	"github.com/shopspring/decimal"
-	"golang.org/x/text/unicode/norm"
 )
 
 // num is a number in expressions: exact, with the currency it is an amount of.
@@ -109,25 +103,35 @@ func toText(v any) string {
 	return fmt.Sprint(v)
 }
 
-func toList(v any) ([]any, error) {
+// isList reads a list; nil is an empty one.
+func isList(v any) ([]any, bool) {
 	switch v := v.(type) {
 	case nil:
-		return nil, nil
+		return nil, true
 	case []any:
-		return v, nil
+		return v, true
 	case []string:
 		out := make([]any, len(v))
 		for i, s := range v {
 			out[i] = s
 		}
-		return out, nil
+		return out, true
+	case string, bool, *num, int:
+		return nil, false
 	}
 	if rv := reflect.ValueOf(v); rv.Kind() == reflect.Slice {
 		out := make([]any, rv.Len())
 		for i := range out {
 			out[i] = rv.Index(i).Interface()
 		}
-		return out, nil
+		return out, true
+	}
+	return nil, false
+}
+
+func toList(v any) ([]any, error) {
+	if list, ok := isList(v); ok {
+		return list, nil
 	}
 	return nil, fmt.Errorf("%w: a list, not %s", errArgument, kindOf(v))
 }
@@ -228,9 +232,9 @@ func equal(a, b any) bool {
 		t, ok := b.(bool)
 		return ok && a == t
 	}
-	l, errA := toList(a)
-	m, errB := toList(b)
-	return errA == nil && errB == nil && slices.EqualFunc(l, m, equal)
+	l, okA := isList(a)
+	m, okB := isList(b)
+	return okA && okB && slices.EqualFunc(l, m, equal)
 }
 
 // ordered compares two numbers or two texts; false where one is absent.
@@ -368,158 +372,6 @@ func float(p ...any) (any, error) {
 	return amountOf(p[0], ".")
 }
 
-// isoDay reads the date that a value holds; ok is false where it is absent.
-func isoDay(v any) (t time.Time, ok bool, err error) {
-	s := toText(v)
-	if s == "" {
-		return t, false, nil
-	}
-	if len(s) > len(time.DateOnly) {
-		s = s[:len(time.DateOnly)]
-	}
-	if t, err = time.Parse(time.DateOnly, s); err != nil {
-		return t, false, fmt.Errorf("%w: a date, not %q", errArgument, clip(toText(v)))
-	}
-	return t, true, nil
-}
-
-func day(p ...any) (any, error) {
-	s := toText(p[0])
-	f, ok := p[1].(*dateFormat)
-	if !ok {
-		made, err := parseDatePattern(toText(p[1]))
-		if err != nil {
-			return nil, err
-		}
-		f = &made
-	}
-	if _, ok, err := isoDay(s); !ok {
-		return "", err
-	}
-	return f.write(s), nil
-}
-
-func shiftDate(by func(t time.Time, n int) time.Time) func(...any) (any, error) {
-	return func(p ...any) (any, error) {
-		t, ok, err := isoDay(p[0])
-		if !ok {
-			return nil, err
-		}
-		n := 0
-		if len(p) > 1 {
-			if p[1] == nil {
-				return nil, nil
-			}
-			if n, err = toInt(p[1]); err != nil {
-				return nil, err
-			}
-		}
-		if t = by(t, n); t.Year() < 1 || t.Year() > 9999 {
-			return nil, fmt.Errorf("%w: a date of four digits' years", errArgument)
-		}
-		return t.Format(time.DateOnly), nil
-	}
-}
-
-// addMonths keeps the day, or takes the month's last one: 31 January and a month is 28 February.
-func addMonths(t time.Time, n int) time.Time {
-	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
-	return first.AddDate(0, 0, min(t.Day(), daysIn(first.Year(), int(first.Month())))-1)
-}
-
-func endOfMonth(t time.Time, _ int) time.Time {
-	return time.Date(t.Year(), t.Month(), daysIn(t.Year(), int(t.Month())), 0, 0, 0, 0, time.UTC)
-}
-
-// pad fills a text up to n characters, with blanks or the sign given, on the side where they go.
-func pad(p ...any) (any, error) {
-	n, err := toInt(p[1])
-	if err != nil {
-		return nil, err
-	}
-	s, fill := []rune(toText(p[0])), " "
-	if len(p) > 3 {
-		if fill = toText(p[3]); fill == "" {
-			fill = " "
-		}
-	}
-	filling := []rune(strings.Repeat(fill, max(0, n-len(s))))
-	filling = filling[:max(0, n-len(s))]
-	switch toText(p[2]) {
-	case "left":
-		return string(filling) + string(s), nil
-	case "right":
-		return string(s) + string(filling), nil
-	}
-	return nil, fmt.Errorf(`%w: "left" or "right", not %q`, errArgument, toText(p[2]))
-}
-
-func cut(left bool) func(...any) (any, error) {
-	return func(p ...any) (any, error) {
-		n, err := toInt(p[1])
-		if err != nil {
-			return nil, err
-		}
-		s := []rune(toText(p[0]))
-		n = min(max(n, 0), len(s))
-		if left {
-			return string(s[:n]), nil
-		}
-		return string(s[len(s)-n:]), nil
-	}
-}
-
-// withoutAccents writes a text in plain letters.
-func withoutAccents(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(s) {
-		switch like, ok := similar(r); {
-		case r < 0x80:
-			b.WriteRune(r)
-		case ok:
-			b.WriteString(like)
-		case !unicode.Is(unicode.Mn, r):
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func join(p ...any) (any, error) {
-	list, err := toList(p[0])
-	separator := ""
-	if len(p) > 1 {
-		separator = toText(p[1])
-	}
-	parts := make([]string, len(list))
-	for i, v := range list {
-		parts[i] = toText(v)
-	}
-	return strings.Join(parts, separator), err
-}
-
-func uniq(p ...any) (any, error) {
-	list, err := toList(p[0])
-	var out []any
-	for _, v := range list {
-		if !slices.ContainsFunc(out, func(o any) bool { return equal(o, v) }) {
-			out = append(out, v)
-		}
-	}
-	return out, err
-}
-
-func length(p ...any) (any, error) {
-	if s, ok := p[0].(string); ok {
-		return len([]rune(s)), nil
-	}
-	if m := reflect.ValueOf(p[0]); m.Kind() == reflect.Map {
-		return m.Len(), nil
-	}
-	list, err := toList(p[0])
-	return len(list), err
-}
-
 // reduce works on numbers given one by one or as lists; absent ones are left out.
 func reduce(work func([]*num) (*num, error)) func(...any) (any, error) {
 	return func(p ...any) (any, error) {
@@ -527,7 +379,7 @@ func reduce(work func([]*num) (*num, error)) func(...any) (any, error) {
 		for _, v := range p {
 			items := []any{v}
 			if _, ok := isNum(v); !ok {
-				if l, err := toList(v); err == nil {
+				if l, ok := isList(v); ok {
 					items = l
 				}
 			}
@@ -603,106 +455,4 @@ func single(work func(n *num) *num) func(...any) (any, error) {
 		}
 		return work(n), nil
 	}
-}
-
-// typedFunctions are the functions as they are checked: numbers are float64 there, since the language's own types are
-// what its checker knows; nothing is ever computed with them.
-func typedFunctions() map[string]*builtin.Function {
-	type (
-		text   = string
-		number = float64
-	)
-	out := map[string]*builtin.Function{}
-	def := func(name string, types ...any) {
-		f := &builtin.Function{Name: name, Func: func(...any) (any, error) { return nil, nil }}
-		for _, t := range types {
-			f.Types = append(f.Types, reflect.TypeOf(t))
-		}
-		out[name+"()"] = f
-	}
-	def("round", func(number, int) number { return 0 }, func(number) number { return 0 }, func(int) number { return 0 })
-	def("dec", func(number, text) text { return "" }, func(int, text) text { return "" })
-	def("cents", func(number) number { return 0 }, func(int) number { return 0 })
-	def("amount", func(text, text) number { return 0 }, func(number, text) number { return 0 })
-	def("percent", func(number, number) number { return 0 }, func(number, int) number { return 0 }, func(int, number) number { return 0 })
-	def("day", func(text, text) text { return "" })
-	def("addDays", func(text, number) text { return "" }, func(text, int) text { return "" })
-	def("addMonths", func(text, number) text { return "" }, func(text, int) text { return "" })
-	def("endOfMonth", func(text) text { return "" })
-	def("today", func() text { return "" })
-	def("pad", func(text, int, text) text { return "" }, func(text, number, text) text { return "" },
-		func(text, int, text, text) text { return "" }, func(text, number, text, text) text { return "" })
-	def("left", func(text, int) text { return "" }, func(text, number) text { return "" })
-	def("right", func(text, int) text { return "" }, func(text, number) text { return "" })
-	def("sha256", func(text) text { return "" })
-	def("plain", func(text) text { return "" })
-	def("lookup", func(text, text, text) text { return "" })
-	return out
-}
-
-// runningFunctions are the functions as they run, operators among them.
-func runningFunctions() map[string]*builtin.Function {
-	out := map[string]*builtin.Function{}
-	def := func(name string, work func(...any) (any, error)) {
-		out[name+"()"] = &builtin.Function{Name: name, Func: work}
-	}
-	pure := func(name string, work func(s string) string) {
-		def(name, func(p ...any) (any, error) { return work(toText(p[0])), nil })
-	}
-	def("+", add)
-	def("-", arithmetic(func(a, b decimal.Decimal) (decimal.Decimal, error) { return a.Sub(b), nil }))
-	def("*", arithmetic(func(a, b decimal.Decimal) (decimal.Decimal, error) { return a.Mul(b), nil }))
-	def("/", arithmetic(divide))
-	def("%", arithmetic(modulo))
-	def("**", arithmetic(power))
-	def("^", arithmetic(power))
-	def("==", func(p ...any) (any, error) { return equal(p[0], p[1]), nil })
-	def("!=", func(p ...any) (any, error) { return !equal(p[0], p[1]), nil })
-	def("<", ordered(func(c int) bool { return c < 0 }))
-	def("<=", ordered(func(c int) bool { return c <= 0 }))
-	def(">", ordered(func(c int) bool { return c > 0 }))
-	def(">=", ordered(func(c int) bool { return c >= 0 }))
-	def("in", in)
-	def("truth", func(p ...any) (any, error) { b, _ := p[0].(bool); return b, nil })
-	pure("text", func(s string) string { return s })
-	def("table", func(p ...any) (any, error) {
-		t := p[0].(*wordTable)
-		word := toText(p[1])
-		if v, ok := t.words[word]; ok || !t.pass {
-			return v, nil
-		}
-		return word, nil
-	})
-	pure("string", func(s string) string { return s })
-	pure("plain", withoutAccents)
-	pure("sha256", func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:]) })
-	def("neg", single(func(n *num) *num { return &num{n.d.Neg(), n.currency} }))
-	def("abs", single(func(n *num) *num { return &num{n.d.Abs(), n.currency} }))
-	def("ceil", single(func(n *num) *num { return &num{n.d.Ceil(), n.currency} }))
-	def("floor", single(func(n *num) *num { return &num{n.d.Floor(), n.currency} }))
-	def("whole", func(p ...any) (any, error) { n, err := toInt(p[0]); return n, err })
-	def("int", whole)
-	def("float", float)
-	def("round", round)
-	def("percent", percent)
-	def("dec", dec)
-	def("cents", cents)
-	def("amount", amountOf)
-	def("day", day)
-	def("addDays", shiftDate(func(t time.Time, n int) time.Time { return t.AddDate(0, 0, n) }))
-	def("addMonths", shiftDate(addMonths))
-	def("endOfMonth", shiftDate(endOfMonth))
-	def("pad", pad)
-	def("left", cut(true))
-	def("right", cut(false))
-	def("lookup", lookup)
-	def("join", join)
-	def("uniq", uniq)
-	def("len", length)
-	def("sum", reduce(total))
-	def("mean", reduce(mean))
-	def("median", reduce(median))
-	def("min", reduce(extreme(-1)))
-	def("max", reduce(extreme(1)))
-	return out
 }

@@ -25,6 +25,10 @@ func (r *Reading) readTyped(fields []*field, line int, currency string) {
 // readField reads one cell. What is wrong with it is reported, and the value is failed.
 func (r *Reading) readField(f *field, v *value, currency string, line int) {
 	text := r.cell(r.cols[f.index])
+	if f.simple && text != "" && (f.max == 0 || len(text) <= f.max) && !f.isMissing(text) { // as most are
+		v.state, v.text = present, text
+		return
+	}
 	if !r.m.source.Trim && trimBlanks(text) == "" {
 		text = ""
 	}
@@ -70,9 +74,12 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		v.state = failed
 		currency = r.m.Currency
 	}
-	negative, ok := r.signOf(f, line)
-	if !ok {
-		v.state = failed
+	negative := false
+	if f.sign != nil {
+		var ok bool
+		if negative, ok = r.signOf(f, line); !ok {
+			v.state = failed
+		}
 	}
 	if ft := r.typed(f, text, v, currency); ft != nil {
 		v.state = failed
@@ -217,9 +224,6 @@ func truth(s string) (bool, bool) {
 
 // signOf reads the column that tells whether an amount is less than zero.
 func (r *Reading) signOf(f *field, line int) (negative, ok bool) {
-	if f.sign == nil {
-		return false, true
-	}
 	letter := trimBlanks(r.cell(r.signs[f.index]))
 	same := func(s string) bool { return strings.EqualFold(trimBlanks(s), letter) }
 	switch {

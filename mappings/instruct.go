@@ -14,6 +14,9 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 	in.Kind, in.Operation = doc.Kind, doc.Operation
 	in.Reference, in.Amount = doc.Reference, doc.Amount
 	in.Source = payment.Source{Flow: r.env.Flow, File: r.env.File, Line: doc.Rows[0].Line}
+	if n := r.m.pairs; n > 0 {
+		in.Metadata = make([]payment.Pair, 0, n)
+	}
 	if doc.Kind == payment.Request {
 		in.Channel = "link" // writing to customers must be asked for
 	}
@@ -21,6 +24,9 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 		if v := &r.row.values[f.index]; v.state == present {
 			f.put(in, v)
 		}
+	}
+	if len(in.Metadata) == 0 {
+		in.Metadata = nil
 	}
 	if doc.Kind == payment.Operate { // what only requests have
 		in.Part, in.Channel = "", ""
@@ -81,9 +87,6 @@ func (f *field) put(in *payment.Instruction, v *value) {
 	case setReason:
 		in.Reason = text
 	case setMetadata:
-		if in.Metadata == nil {
-			in.Metadata = make([]payment.Pair, 0, 4)
-		}
 		in.Metadata = append(in.Metadata, payment.Pair{Name: f.key, Value: text})
 	}
 }

@@ -366,12 +366,18 @@ func (l *loader) titleRefs() {
 		if p == nil {
 			return
 		}
+		for _, name := range p.names {
+			if f := m.byName[name]; f != nil && !keep {
+				f.shown = true
+			}
+		}
 		for _, t := range p.titles {
 			if byTitle[t] == nil {
 				byTitle[t] = &titleRef{title: t, name: titleName(t), at: p.at}
 				m.titles = append(m.titles, byTitle[t])
 			}
 			byTitle[t].keep = byTitle[t].keep || keep
+			byTitle[t].shown = byTitle[t].shown || !keep
 		}
 	}
 	for _, p := range m.skip {

@@ -116,8 +116,15 @@ func (l *loader) fields(top object) {
 		return rank(a) - rank(b)
 	})
 	for _, f := range m.fields {
-		if f.set != setNothing {
+		f.simple = f.typ == typeText && f.set != setCurrency && f.words == nil && f.enum == nil && f.closed == nil && f.pattern == nil &&
+			f.all == nil && f.zero == nil && m.source.Trim
+		switch f.set {
+		case setNothing, setReference, setAmount, setCurrency, setOperation, setKind: // told by the document
+		default:
 			m.known = append(m.known, f)
+		}
+		if f.set == setMetadata {
+			m.pairs++
 		}
 	}
 	slices.SortStableFunc(m.known, func(a, b *field) int { // metadata is sorted once, here

@@ -32,6 +32,7 @@ type Mapping struct {
 	computed []*field
 	byName   map[string]*field
 	known    []*field // the canonical ones, in the order they are put into instructions
+	pairs    int      // how many of them are metadata
 	// Those of byName that every row needs; nil where the mapping has none.
 	reference, amount, currency, operation, rowKind, transaction *field
 	titles                                                       []*titleRef // row["…"] of any expression
@@ -148,6 +149,8 @@ type field struct {
 	dates     []dateFormat
 	region    region
 	sensitive bool
+	simple    bool // a text that nothing is asked of but its length
+	shown     bool // an expression on rows names it
 	agg       aggregate
 	separator string
 	record    *recordType // the type of record it is read from; nil in files of one type
@@ -174,6 +177,7 @@ type titleRef struct {
 	name  string // in the environment
 	at    pos
 	keep  bool // a return names it
+	shown bool // an expression on rows names it
 	ref   columnRef
 }
 
@@ -203,13 +207,13 @@ type rule struct {
 // value is what a field of one document is.
 type value struct {
 	state  valueState
+	truth  bool
+	isBool bool
+	isList bool
 	text   string         // of texts, dates (ISO) and all that is written as read
 	amount payment.Amount // of amounts
 	number *num           // of decimals and ints; of amounts once an expression asked
-	truth  bool
-	isBool bool
-	list   []value // of collected fields
-	isList bool
+	list   []value        // of collected fields
 }
 
 type valueState byte

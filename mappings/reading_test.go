@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -566,4 +568,24 @@ func TestHead(t *testing.T) {
 	if got := r.Titles(); !slices.Equal(got, []string{"Ref", "Montant"}) {
 		t.Errorf("titles %q", got)
 	}
+}
+
+// TestOneMappingManyReaders reads with one mapping from several goroutines; the race detector judges.
+func TestOneMappingManyReaders(t *testing.T) {
+	m := load(t, examples+"/01-factures-excel-fr/mapping.yaml")
+	file, err := os.ReadFile(examples + "/01-factures-excel-fr/FACTURES_20261120.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5 {
+				if n := readAll(t, m, file); n != 4 {
+					t.Errorf("%d accepted, want 4", n)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -152,7 +152,9 @@ func (r *Reading) setTitles(line int) {
 	env := r.scope.env
 	env["line"] = line
 	for i, t := range r.m.titles {
-		env[t.name] = r.cell(r.titleAt(i))
+		if t.shown {
+			env[t.name] = r.cell(r.titleAt(i))
+		}
 	}
 }
 
