@@ -74,9 +74,8 @@ func TestExample05(t *testing.T) {
 }
 
 type answered struct {
-	row     mappings.ReturnRow
-	created *mappings.Event
-	amount  payment.Amount
+	row    mappings.ReturnRow
+	amount payment.Amount
 }
 
 func runExample(t *testing.T, dir, name string, want map[string]int, leftOut int) {
@@ -116,6 +115,9 @@ func runExample(t *testing.T, dir, name string, want map[string]int, leftOut int
 	}
 	if diff := cmp.Diff(want, count); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if failed := reading.Control(); failed != nil {
+		t.Errorf("control: %v", failed)
 	}
 	if reading.LeftOut() != leftOut {
 		t.Errorf("left out %d, want %d", reading.LeftOut(), leftOut)

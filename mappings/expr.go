@@ -424,9 +424,7 @@ func (r *rewriter) call(n *ast.CallNode) {
 		for f := range functions {
 			names = append(names, strings.TrimSuffix(f, "()"))
 		}
-		for _, b := range builtin.Names {
-			names = append(names, b)
-		}
+		names = append(names, builtin.Names...)
 		slices.Sort(names)
 		if near := nearest(id.Value, names); near != "" && near != id.Value {
 			r.c.p.add(at, "NV-4021.nearest", "name", id.Value, "nearest", near)

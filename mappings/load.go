@@ -305,15 +305,6 @@ func (o object) dates(key string) []dateFormat {
 
 var mappingName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
-// notYet are keys of mapping/v1 that this version does not read. They are refused, never passed over.
-func (o object) notYet(keys ...string) {
-	for _, key := range keys {
-		if n := o.get(key); n != nil {
-			o.l.p.add(n.pos, "NV-4020.not_yet", "key", strings.TrimPrefix(o.path+"."+key, "."))
-		}
-	}
-}
-
 // mapping reads the top of the tree.
 func (l *loader) mapping(tree *node) {
 	m := l.m
