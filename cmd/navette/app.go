@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.demoCommand(), a.checkCommand(), a.whereCommand(), a.statusCommand(), a.filesCommand(), a.rowsCommand(),
 		a.sandboxCommand(), a.explainCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.decisionCommands()...)
-	return root
+	return a.localise(root)
 }
 
 // command makes one command whose arguments are checked by want (cobra's), as wrong usage when they are not right.

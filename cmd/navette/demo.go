@@ -37,8 +37,8 @@ func (a *app) demoCommand() *cobra.Command {
 		return a.demo(c.Context(), dir, exit)
 	})
 	c.Long = a.say("ui.demo.long")
-	c.Flags().StringVar(&dir, "dir", "", a.say("ui.demo.dir"))
-	c.Flags().BoolVar(&exit, "exit", false, a.say("ui.demo.exit"))
+	c.Flags().StringVar(&dir, "dir", "", a.say("ui.demo.flag.dir"))
+	c.Flags().BoolVar(&exit, "exit", false, a.say("ui.demo.flag.exit"))
 	return c
 }
 
@@ -145,6 +145,7 @@ type teller struct {
 
 func (t *teller) tell(ctx context.Context, fresh, exit bool) error {
 	t.line("ui.demo.intro", "dir", t.dir)
+	t.printf("\n")
 	sample, err := demoFiles.ReadFile("demo/" + demoSample)
 	if err != nil {
 		return err

@@ -38,14 +38,14 @@ func (a *app) sandboxCommand() *cobra.Command {
 	})
 	c.Long = a.say("ui.sandbox.long")
 	f := c.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8731", a.say("ui.sandbox.listen"))
-	f.StringVar(&personality, "personality", "none", a.say("ui.sandbox.personality"))
-	f.StringVar(&script, "script", "", a.say("ui.sandbox.script"))
-	f.StringVar(&state, "file", "", a.say("ui.sandbox.file"))
-	f.Uint64Var(&seed, "seed", 1, a.say("ui.sandbox.seed"))
-	f.Float64Var(&lost, "lost", 0, a.say("ui.sandbox.lost"))
-	f.StringVar(&hookURL, "webhook-url", "", a.say("ui.sandbox.hook"))
-	f.StringVar(&hookSecret, "webhook-secret", "", a.say("ui.sandbox.secret"))
+	f.StringVar(&listen, "listen", "127.0.0.1:8731", a.say("ui.sandbox.flag.listen"))
+	f.StringVar(&personality, "personality", "none", a.say("ui.sandbox.flag.personality"))
+	f.StringVar(&script, "script", "", a.say("ui.sandbox.flag.script"))
+	f.StringVar(&state, "file", "", a.say("ui.sandbox.flag.file"))
+	f.Uint64Var(&seed, "seed", 1, a.say("ui.sandbox.flag.seed"))
+	f.Float64Var(&lost, "lost", 0, a.say("ui.sandbox.flag.lost"))
+	f.StringVar(&hookURL, "webhook-url", "", a.say("ui.sandbox.flag.webhook-url"))
+	f.StringVar(&hookSecret, "webhook-secret", "", a.say("ui.sandbox.flag.webhook-secret"))
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,8 +42,10 @@ func Open(ctx context.Context, dir string, opt journal.Options) (*journal.Journa
 // View opens the journal beside its owner, to read it and to write commands.
 func View(ctx context.Context, dir string, opt journal.Options) (*journal.Journal, error) {
 	path := filepath.Join(dir, "journal.db")
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no journal in %s", journal.ErrMissing, dir)
+	} else if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	d, err := pools(ctx, path, false)
 	if err != nil {
@@ -60,7 +63,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	dsn := func(more string) string {
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)" + more
 	}
-	w, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-6000)&_pragma=wal_autocheckpoint(2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"))
+	w, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-4000)&_pragma=wal_autocheckpoint(2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"))
 	if err != nil {
 		return journal.Dialect{}, err
 	}
@@ -73,7 +76,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 			return journal.Dialect{}, errors.Join(err, w.Close())
 		}
 	}
-	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-2000)"))
+	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-1000)"))
 	if err != nil {
 		return journal.Dialect{}, errors.Join(err, w.Close())
 	}
