@@ -119,7 +119,7 @@ func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged 
 		if doc.State == mappings.Skipped {
 			state = journal.RowSkipped
 		}
-		code, text = problems(doc.Problems, locale)
+		code, text = mappings.Summary(doc.Problems, locale)
 	default:
 		if unsupported := n.unsupported(doc); unsupported != nil {
 			state, code, text = journal.RowRejected, "NV-2002", unsupported.In(locale)
@@ -176,27 +176,13 @@ func (n *intake) unsupported(doc *mappings.Document) *message.Text {
 	return nil
 }
 
-// problems gives the first code in column order and all sentences, each once.
-func problems(list []mappings.Problem, locale string) (code, text string) {
-	var said []string
-	for i, p := range list {
-		if i == 0 {
-			code = p.Code
-		}
-		if sentence := p.Text.In(locale); !slices.Contains(said, sentence) {
-			said = append(said, sentence)
-		}
-	}
-	return code, strings.Join(said, " | ")
-}
-
 // accept holds the staged rows against what is known and against the limits, writes the answer's bytes, and makes the
 // file visible in one transaction.
 func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.Reading, lay layout) (journal.File, error) {
 	n.judging.Lock() // one file at a time is held against what is known, whatever its flow
 	defer n.judging.Unlock()
 	if failed := reading.Control(); len(failed) > 0 {
-		_, text := problems(failed, lay.Locale)
+		_, text := mappings.Summary(failed, lay.Locale)
 		return f, n.spoil(ctx, &f, failed[0].Code, text, lay, reading)
 	}
 	if err := n.known(ctx, &f); err != nil {

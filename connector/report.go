@@ -211,7 +211,7 @@ func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Write
 		if l.State != journal.RowRejected {
 			return nil
 		}
-		return w.WriteEcho(l.Raw, l.Code, l.Message)
+		return w.WriteReject(l.Raw, l.Code, l.Message)
 	})
 }
 

@@ -243,7 +243,17 @@ func (a *app) mapping(cfg *config.Config, name string) (*mappings.Mapping, error
 	if err != nil {
 		return nil, fmt.Errorf("mapping %s: %w", name, err)
 	}
-	return mappings.Load(or(cfg.Mappings[name], name), src, mappings.Options{Formats: formats(), Use: read})
+	return mappings.Load(or(cfg.Mappings[name], name), src, mappings.Options{Formats: formats(), Use: read, Lookup: beside(cfg.Mappings[name])})
+}
+
+// beside reads the lookup tables of a mapping: absolute, or beside its file.
+func beside(mapping string) func(name string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(mapping), name)
+		}
+		return os.ReadFile(name)
+	}
 }
 
 func or(a, b string) string {

@@ -34,8 +34,8 @@ func transportTypes(h hooks) map[string]func(*config.Transport) (transports.Box,
 }
 
 // formats are the source formats mappings may name.
-func formats() map[string]mappings.Opener {
-	return map[string]mappings.Opener{"csv": csvfile.Open}
+func formats() map[string]func(mappings.Source) (mappings.Format, error) {
+	return map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New}
 }
 
 // gatewayPlace is what the process gives to gateways that need a place of their own.
