@@ -160,11 +160,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), a.hooks.point)
-	if err != nil {
-		return nil, err
-	}
-	setup := connector.Setup{Journal: j, Spool: spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]

@@ -43,6 +43,7 @@ type gatewayPlace struct {
 	stateDir  string
 	baseURL   string                  // where the listener serves, for the sandbox's pages
 	sandboxes map[string]*sandbox.PSP // by gateway; they outlive a reload, since they are the PSP's memory
+	spool     *connector.Spool        // outlives a reload, too: what is being written must not be cleared
 }
 
 // Close ends the sandboxes.

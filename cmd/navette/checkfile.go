@@ -175,7 +175,7 @@ func (a *app) abilities(cfg *config.Config, f *config.Flow) func(payment.Kind, p
 
 // openGateway makes a gateway that sends nothing: a sandbox is one in memory, not the one of the service.
 func openGateway(cfg *config.Config, g *config.Gateway) (connector.Gateway, error) {
-	place := placeOf(cfg)
+	place := gatewayPlace{stateDir: cfg.Process.StateDir, sandboxes: map[string]*sandbox.PSP{}}
 	if g.Type == "sandbox" {
 		psp, err := sandbox.New(sandbox.Options{})
 		if err != nil {

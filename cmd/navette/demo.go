@@ -84,7 +84,12 @@ func (a *app) demo(ctx context.Context, dir string, exit bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopWeb()) }()
-	s, err := own.build(cfg, j, log, nil, gatewayPlace{stateDir: cfg.Process.StateDir, baseURL: "http://" + web.address, sandboxes: map[string]*sandbox.PSP{"psp": psp}})
+	place, err := own.openPlace(cfg)
+	if err != nil {
+		return err
+	}
+	place.baseURL, place.sandboxes = "http://"+web.address, map[string]*sandbox.PSP{"psp": psp}
+	s, err := own.build(cfg, j, log, nil, place)
 	if err != nil {
 		return err
 	}

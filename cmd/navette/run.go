@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -50,7 +51,10 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	meter := connector.NewMeter(reg)
-	place := placeOf(cfg)
+	place, err := a.openPlace(cfg)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, place.Close()) }()
 	s, err := a.build(cfg, j, log, meter, place)
 	if err != nil {
@@ -122,8 +126,10 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 	}
 }
 
-func placeOf(cfg *config.Config) gatewayPlace {
-	return gatewayPlace{stateDir: cfg.Process.StateDir, sandboxes: map[string]*sandbox.PSP{}}
+// openPlace opens what one process has, whatever its configuration.
+func (a *app) openPlace(cfg *config.Config) (gatewayPlace, error) {
+	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), a.hooks.point)
+	return gatewayPlace{stateDir: cfg.Process.StateDir, sandboxes: map[string]*sandbox.PSP{}, spool: spool}, err
 }
 
 // notify tells systemd, if it listens.
@@ -169,7 +175,10 @@ func (a *app) onceCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		place := placeOf(cfg)
+		place, err := a.openPlace(cfg)
+		if err != nil {
+			return err
+		}
 		defer func() { err = errors.Join(err, place.Close()) }()
 		s, err := a.build(cfg, j, log, nil, place)
 		if err != nil {
