@@ -114,6 +114,7 @@ func (d *dispatch) loop(ctx context.Context) error {
 	}
 	return nil
 }
+
 func (d *dispatch) stopped(ctx context.Context) (bool, error) {
 	g, err := d.j.Gateway(ctx, d.account.Account)
 	if err == nil {
@@ -222,6 +223,7 @@ func (d *dispatch) inFlight() int {
 	defer d.mu.Unlock()
 	return d.flying + d.pending
 }
+
 func (d *dispatch) count(flying, pending int) {
 	d.mu.Lock()
 	d.flying += flying
@@ -384,27 +386,52 @@ func (d *dispatch) record(ctx context.Context) {
 			}
 		}
 		late.Stop()
-		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-			err := d.fault("record")
-			if err == nil {
-				err = d.j.Do(ctx, func(tx *journal.Tx) error { return tx.RecordAnswers(batch) })
-			}
-			if err == nil {
-				d.alarms.clear(d.log, "record")
-				break
-			}
-			if errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrFenced) || errors.Is(err, errCrash) {
-				break // they are `sending` in the journal: looked up at the next start
-			}
-			d.alarms.report(d.log, "record", err)
-			time.Sleep(wait)
-		}
+		d.keep(ctx, batch)
 		d.meter.answered(d.account.Name, batch)
 		d.count(0, -len(batch))
 		d.stir()
 	}
 }
+
+// keep makes answers durable, however often it must be tried: they are all that is known of money on its way. One that
+// the journal will not take while it takes others stays `sending` there, and is looked up at the next start.
+func (d *dispatch) keep(ctx context.Context, list []journal.Answer) {
+	write := func(list []journal.Answer) error {
+		if err := d.fault("record"); err != nil {
+			return err
+		}
+		return d.j.Do(ctx, func(tx *journal.Tx) error { return tx.RecordAnswers(list) })
+	}
+	works := false
+	for try, wait := 1, 50*time.Millisecond; len(list) > 0; try, wait = try+1, min(2*wait, 5*time.Second) {
+		err := write(list)
+		if err == nil {
+			d.alarms.clear(d.log, "record")
+			return
+		}
+		if fatal(err) { // they are `sending` in the journal: looked up at the next start
+			return
+		}
+		if len(list) > 1 { // each alone: one must not hold back the others
+			var left []journal.Answer
+			for i := range list {
+				if write(list[i:i+1]) != nil {
+					left = append(left, list[i])
+				}
+			}
+			works, list = works || len(left) < len(list), left
+		}
+		d.alarms.report(d.log, "record", err)
+		if works && try >= 5 {
+			d.log.Error().Str("event", "answer.refused").Int("instructions", len(list)).Err(err).Msg("the journal does not take these answers: they stay `sending`, and are looked up at the next start")
+			return
+		}
+		time.Sleep(wait)
+	}
+}
+
 func (d *dispatch) feeds() bool { return d.feedOf(d.account) }
+
 func or(a, b string) string {
 	if a == "" {
 		return b

@@ -36,6 +36,7 @@ func (n *intake) differs(ctx context.Context, id, known int64) string {
 	}
 	return strings.Join(list, ", ")
 }
+
 func (n *intake) word(field string) string { return n.say(message.New("ui.field." + field)) }
 func (n *intake) money(a payment.Amount) string {
 	if a.IsZero() {
@@ -47,12 +48,14 @@ func (n *intake) money(a payment.Amount) string {
 	}
 	return a.Decimal(mark) + " " + a.Currency
 }
+
 func (n *intake) date(iso string) string {
 	if len(iso) != 10 {
 		return iso
 	}
 	return iso[8:] + "/" + iso[5:7] + "/" + iso[:4]
 }
+
 func (n *intake) day(us int64) string { return journal.Time(us).In(n.location).Format("02/01/2006") }
 
 // limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.

@@ -32,6 +32,7 @@ type ackRow struct {
 	Code      string `csv:"code"`
 	Message   string `csv:"message"`
 }
+
 type statusRow struct {
 	Seq           string `csv:"seq"`
 	Event         string `csv:"event"`
@@ -102,6 +103,7 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 	own, err = e.ownReturns(ctx, flow, f, lay, flow.ownAt(mappings.OnRejects, false))
 	return append(list, own...), err
 }
+
 func suffixed(s string) func(string) string { return func(stem string) string { return stem + s } }
 
 // fix writes a return into the spool; its name is given in the transaction that journals it.
@@ -191,6 +193,7 @@ func rowAnswer(f *journal.File, l *journal.Line) (state, code, text string) {
 	}
 	return l.State, l.Code, l.Message
 }
+
 func decimal(a payment.Amount, d mappings.Dialect) string {
 	if a.IsZero() {
 		return ""
@@ -398,6 +401,7 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 	}
 	return err
 }
+
 func (r *report) statusRows(ctx context.Context, after, upto, seq int64, w *mappings.Writer, d mappings.Dialect) error {
 	if err := gocsv.MarshalCSV([]statusRow{}, w); err != nil {
 		return err
@@ -436,6 +440,7 @@ func moved(e *journal.Event, d mappings.Dialect) string {
 	}
 	return decimal(payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}, d)
 }
+
 func (r *report) soonest(d time.Duration) {
 	if d <= 0 {
 		d = time.Millisecond
