@@ -260,7 +260,7 @@ func (e *engine) applyPause(tx *journal.Tx, c journal.Command) (string, error) {
 			if err := tx.StopGateway(d.account.Account, ""); err != nil {
 				return "", err
 			}
-			d.gate.open()
+			d.gate.retry()
 		}
 	}
 	if found == 0 {

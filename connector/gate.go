@@ -13,6 +13,7 @@ type gate struct {
 	until   time.Time
 	fails   int
 	probing bool
+	opened  func() // told when the gate opens after it was shut; may be nil
 }
 
 // closed tells whether nothing may leave now.
@@ -39,8 +40,19 @@ func (g *gate) close(now time.Time, wait time.Duration) {
 // open lets everything through again.
 func (g *gate) open() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	was := g.fails > 0
 	g.fails, g.probing = 0, false
+	g.mu.Unlock()
+	if was && g.opened != nil {
+		g.opened()
+	}
+}
+
+// retry ends the wait: a person wants the next exchange to be tried now, whatever the PSP asked for.
+func (g *gate) retry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.until = time.Time{}
 }
 
 // release lets the next exchange be the probe, when this one told nothing.

@@ -61,6 +61,7 @@ func New(s Setup) *Connector {
 			limit = rate.NewLimiter(rate.Limit(a.Rate), max(int(a.Rate), 1))
 		}
 		d := &dispatch{engine: e, account: a, log: log, limit: limit, alarms: e.alarms, lang: or(s.Lang, "fr")}
+		d.gate.opened = func() { e.alarms.clear(log, "gateway:"+a.Name) }
 		d.queue, d.answers = make(chan journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024)
 		f := &follow{engine: e, account: a, dispatch: d, log: log, alarms: e.alarms}
 		e.dispatches, e.follows = append(e.dispatches, d), append(e.follows, f)

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +17,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/navette-connect/navette/connector/gateway/sandbox"
 )
 
 // deadline bounds every wait for a condition: generous, since nothing here measures time.
@@ -251,8 +257,8 @@ func (w *world) configured(t *testing.T, gateway, flow string, rest ...string) {
 	}
 	gateways, flows := "", ""
 	for _, r := range rest {
-		if strings.HasPrefix(r, "  gateway ") {
-			gateways += "  " + strings.TrimPrefix(r, "  gateway ") + "\n"
+		if g, ok := strings.CutPrefix(r, "gateway "); ok {
+			gateways += "  " + g + "\n"
 		} else {
 			flows += "  " + r + "\n"
 		}
@@ -323,4 +329,545 @@ func row(rows []map[string]string, column, value string) map[string]string {
 		}
 	}
 	return nil
+}
+
+// TestDropFolderLost: a drop folder that is gone is an alarm and no empty folder; it is taken up again when it is back.
+func TestDropFolderLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	s := w.serve(t)
+	w.place(t, "in", "before.csv", []byte(head+line("LOST-1", "10,00")))
+	s.answer(t, "out", "before.ret.csv")
+
+	in := filepath.Join(w.dir, "in")
+	takeAway(t, in)
+	s.logs(t, "NV-3001", `"flow":"f"`)
+	s.eventually(t, "readyz tells it", func() error {
+		if code, body := s.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(body, `"ready":true`) || !strings.Contains(body, "intake:f") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	if err := os.Remove(in); err != nil { // made anew by the daemon
+		t.Fatal(err)
+	}
+	s.eventually(t, "the folder is there", func() error { return os.WriteFile(filepath.Join(in, ".here"), nil, 0o600) })
+	w.place(t, "in", "after.csv", []byte(head+line("LOST-2", "10,00")))
+	s.answer(t, "out", "after.ret.csv")
+	s.eventually(t, "readyz is well again", func() error {
+		if code, body := s.get(t, "/readyz"); code != http.StatusOK || strings.Contains(body, "degraded") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	if n := strings.Count(s.log.String(), "NV-3001"); n > 4 {
+		t.Errorf("the log repeats the alarm %d times", n)
+	}
+}
+
+// takeAway removes a folder and puts a file in its place, or the daemon would make it anew.
+func takeAway(t *testing.T, dir string) {
+	t.Helper()
+	var err error
+	for range 100 {
+		if err = errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// TestOutFolderLost: returns whose folder is away wait, through a power cut too, and are published as they were fixed.
+func TestOutFolderLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	s := w.serve(t)
+	out := filepath.Join(w.dir, "out")
+	takeAway(t, out)
+	const files = 5
+	for i := range files {
+		w.place(t, "in", fmt.Sprintf("wait-%d.csv", i), []byte(head+line(fmt.Sprintf("WAIT-%d", i), "10,00")+line(fmt.Sprintf("BAD-%d", i), "1.250,00")))
+	}
+	returns := func() (list []returnView) {
+		var all []fileView
+		if err := json.Unmarshal([]byte(w.says(t, 0, "files", "--json")), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			list = append(list, f.Returns...)
+		}
+		return list
+	}
+	s.eventually(t, "all returns are fixed", func() error {
+		if n := len(returns()); n != 3*files { // ack, rejects, result
+			return fmt.Errorf("%d returns", n)
+		}
+		return nil
+	})
+	for _, r := range returns() {
+		if r.State == "published" {
+			t.Errorf("%s is published, with no folder", r.Name)
+		}
+	}
+	fixed, err := os.ReadDir(filepath.Join(w.dir, "state", "spool"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, body := s.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(body, "report:f") {
+		t.Errorf("readyz tells %d %s, want 200 and report:f degraded", code, body)
+	}
+	s.kill(t)
+	if err := errors.Join(os.Remove(out), os.Mkdir(out, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	s = w.serve(t)
+	for i := range files {
+		if rows := s.answer(t, "out", fmt.Sprintf("wait-%d.ret.csv", i)); len(rows) != 2 || rows[0]["nv_state"] != "sent" || rows[1]["nv_state"] != "rejected" {
+			t.Errorf("wait-%d is answered %v", i, rows)
+		}
+	}
+	s.eventually(t, "all returns are published", func() error {
+		for _, r := range returns() {
+			if r.State != "published" {
+				return fmt.Errorf("%s is %s", r.Name, r.State)
+			}
+		}
+		return nil
+	})
+	for _, r := range returns() {
+		b, err := os.ReadFile(filepath.Join(out, r.Name))
+		sum := fmt.Sprintf("%x", sha256.Sum256(b))
+		if err != nil || !slices.ContainsFunc(fixed, func(e os.DirEntry) bool { return e.Name() == sum }) {
+			t.Errorf("%s is not what was fixed while its folder was away (%v)", r.Name, err)
+		}
+	}
+	for i := range files {
+		if n, _ := w.effects(t, fmt.Sprintf("WAIT-%d", i)); n != 1 {
+			t.Errorf("WAIT-%d had %d effects, want 1", i, n)
+		}
+	}
+}
+
+// TestKnown: what was seen before is never sent again, whichever way it comes.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	s := w.serve(t)
+	first := []byte(head + line("K-1", "10,00") + line("K-2", "20,00"))
+	w.place(t, "in", "a.csv", first)
+	s.answer(t, "out", "a.ret.csv")
+	w.place(t, "in", "b.csv", first)
+	if rows := s.answer(t, "out", "b.ack.csv"); len(rows) != 1 || rows[0]["line"] != "0" || rows[0]["state"] != "duplicate" || rows[0]["code"] != "NV-1402" {
+		t.Errorf("the same bytes again are answered %v, want one duplicate NV-1402", rows)
+	}
+	w.place(t, "in", "a.csv", first)
+	if rows := s.answer(t, "out", "a.2.ack.csv"); len(rows) != 1 || rows[0]["code"] != "NV-1402" {
+		t.Errorf("the same bytes under the same name are answered %v, want one duplicate NV-1402", rows)
+	}
+	w.place(t, "in", "a.csv", []byte(head+line("K-1", "10,00")+line("K-2", "20,01")+line("K-3", "30,00")+line("K-4", "40,00")+line("K-4", "40,00")))
+	rows := s.answer(t, "out", "a.3.ack.csv")
+	want := [][3]string{{"K-1", "duplicate", "NV-1405"}, {"K-2", "rejected", "NV-1403"}, {"K-3", "accepted", ""}, {"K-4", "accepted", ""}, {"K-4", "rejected", "NV-1401"}}
+	for i, x := range want {
+		if len(rows) != len(want) {
+			t.Fatalf("the ack has %d rows, want %d: %v", len(rows), len(want), rows)
+		}
+		if got := [3]string{rows[i]["reference"], rows[i]["state"], rows[i]["code"]}; got != x {
+			t.Errorf("row %d is answered %v (%s), want %v", i, got, rows[i]["message"], x)
+		}
+	}
+	rows = s.answer(t, "out", "a.3.ret.csv")
+	if len(rows) != 5 || rows[0]["nv_state"] != "duplicate" || rows[2]["nv_state"] != "sent" {
+		t.Errorf("the result is %v", rows)
+	}
+	for ref, want := range map[string]int{"K-1": 1, "K-2": 1, "K-3": 1, "K-4": 1} {
+		if n, arrivals := w.effects(t, ref); n != want || arrivals != want {
+			t.Errorf("%s had %d effects of %d requests, want %d", ref, n, arrivals, want)
+		}
+	}
+}
+
+// rowID finds the id of a reference's row, as `rows` prints it.
+func (w *world) rowID(t *testing.T, reference string) string {
+	t.Helper()
+	var list []rowView
+	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if r.Reference == reference {
+			return r.ID
+		}
+	}
+	t.Fatalf("rows --json has no %s", reference)
+	return ""
+}
+
+// file finds a file by its name, as `files` prints it.
+func (w *world) file(t *testing.T, name string) fileView {
+	t.Helper()
+	var list []fileView
+	if err := json.Unmarshal([]byte(w.says(t, 0, "files", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		if f.Name == name {
+			return f
+		}
+	}
+	return fileView{}
+}
+
+// TestHeld: what a limit holds goes nowhere until a person says so, on the command line, while the daemon runs.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", `limits: {amount: "100.00", total: "500.00"}`)
+	s := w.serve(t)
+	w.place(t, "in", "rows.csv", []byte(head+line("H-1", "10,00")+line("H-2", "200,00")+line("H-3", "200,00")))
+	rows := s.answer(t, "out", "rows.ack.csv")
+	for i, want := range []string{"accepted ", "held NV-1504", "held NV-1504"} {
+		if len(rows) != 3 || rows[i]["state"]+" "+rows[i]["code"] != want {
+			t.Fatalf("the ack is %v, want %q in row %d", rows, want, i)
+		}
+	}
+	w.place(t, "in", "whole.csv", []byte(head+line("H-4", "99,00")+line("H-5", "99,00")+line("H-6", "99,00")+line("H-7", "99,00")+line("H-8", "99,00")+line("H-9", "99,00")))
+	s.answer(t, "out", "whole.ack.csv")
+	whole := w.file(t, "whole.csv")
+	if whole.State != "held" || whole.Code != "NV-1504" {
+		t.Fatalf("the file beyond the total is %s %s, want held NV-1504", whole.State, whole.Code)
+	}
+	w.place(t, "in", "beside.csv", []byte(head+line("H-BESIDE", "10,00")))
+	s.answer(t, "out", "beside.ret.csv")
+	for _, ref := range []string{"H-2", "H-3", "H-4", "H-9"} {
+		if _, n := w.effects(t, ref); n != 0 {
+			t.Errorf("%s is held and was sent", ref)
+		}
+	}
+	w.says(t, 0, "release", w.rowID(t, "H-2"), "--reason", "known customer")
+	w.says(t, 0, "refuse", w.rowID(t, "H-3"), "--reason", "typed twice")
+	w.says(t, 0, "release", whole.ID, "--reason", "month end")
+	rows = s.answer(t, "out", "rows.ret.csv")
+	for i, want := range []string{"sent ", "sent ", "refused NV-2003"} {
+		if len(rows) != 3 || rows[i]["nv_state"]+" "+rows[i]["nv_code"] != want {
+			t.Errorf("the result is %v, want %q in row %d", rows, want, i)
+		}
+	}
+	if rows = s.answer(t, "out", "whole.ret.csv"); len(rows) != 6 || rows[5]["nv_state"] != "sent" {
+		t.Errorf("the released file is answered %v", rows)
+	}
+	for ref, want := range map[string]int{"H-1": 1, "H-2": 1, "H-3": 0, "H-4": 1, "H-9": 1} {
+		if n, arrivals := w.effects(t, ref); n != want || arrivals != want {
+			t.Errorf("%s had %d effects of %d requests, want %d", ref, n, arrivals, want)
+		}
+	}
+	w.says(t, 1, "release", w.rowID(t, "H-3"), "--reason", "again")
+	w.says(t, 1, "release", "r99999", "--reason", "unknown")
+	w.says(t, 1, "refuse", "f99999", "--reason", "unknown")
+	w.says(t, 2, "release", "r1")
+}
+
+// TestFirstFile: in production the first file of a flow waits for a person, the next one does not; a changed mapping
+// makes a first file again.
+func TestFirstFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "mode: production, settle: 60ms", "limits: {amount: none, total: none}")
+	s := w.serve(t)
+	w.place(t, "in", "one.csv", []byte(head+line("F-1", "10,00")))
+	w.place(t, "in", "two.csv", []byte(head+line("F-2", "10,00")))
+	for _, name := range []string{"one.ack.csv", "two.ack.csv"} {
+		if rows := s.answer(t, "out", name); len(rows) != 1 || rows[0]["state"] != "held" || rows[0]["code"] != "NV-1505" {
+			t.Errorf("%s says %v, want one row held with NV-1505", name, rows)
+		}
+	}
+	for _, name := range []string{"one.csv", "two.csv"} {
+		if f := w.file(t, name); f.State != "held" || f.Code != "NV-1505" {
+			t.Errorf("%s is %s %s, want held NV-1505", name, f.State, f.Code)
+		}
+	}
+	if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals != 0 {
+		t.Errorf("%d requests left before anybody looked (%v)", l.Totals.Arrivals, err)
+	}
+	w.says(t, 0, "release", w.file(t, "one.csv").ID, "--reason", "looked at")
+	s.answer(t, "out", "one.ret.csv")
+	if _, n := w.effects(t, "F-2"); n != 0 {
+		t.Error("the second held file went with the first")
+	}
+	w.place(t, "in", "three.csv", []byte(head+line("F-3", "10,00")))
+	s.answer(t, "out", "three.ret.csv")
+	w.says(t, 0, "refuse", w.file(t, "two.csv").ID, "--reason", "not this one")
+	if rows := s.answer(t, "out", "two.ret.csv"); len(rows) != 1 || rows[0]["nv_state"] != "refused" {
+		t.Errorf("the refused file is answered %v, want refused", rows)
+	}
+	mapping := strings.Replace(worldMapping, "name: customer.email, column: Courriel", "name: customer.email, column: [Courriel, Mail]", 1)
+	if err := os.WriteFile(filepath.Join(w.dir, "etc", "mappings", "w.yaml"), []byte(mapping), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.logs(t, "config.reloaded")
+	w.place(t, "in", "four.csv", []byte(head+line("F-4", "10,00")))
+	s.answer(t, "out", "four.ack.csv")
+	if f := w.file(t, "four.csv"); f.State != "held" || f.Code != "NV-1505" {
+		t.Errorf("the first file under a changed mapping is %s %s, want held NV-1505", f.State, f.Code)
+	}
+	for ref, want := range map[string]int{"F-1": 1, "F-2": 0, "F-3": 1, "F-4": 0} {
+		if n, _ := w.effects(t, ref); n != want {
+			t.Errorf("%s had %d effects, want %d", ref, n, want)
+		}
+	}
+}
+
+// front is a payment service provider that can be taken off the network and that counts whatever reaches it.
+type front struct {
+	*httptest.Server
+	seen atomic.Int64 // requests of every kind
+}
+
+// inFront counts what goes to a handler.
+func inFront(t *testing.T, h http.Handler) *front {
+	t.Helper()
+	f := &front{}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.seen.Add(1)
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+// two is a world with a sick PSP (w.psp behind the front, under gateway psp, flow f) and a healthy one (under gateway
+// well, flow g). An address replaces the front's.
+func two(t *testing.T, address string) (*world, *front) {
+	t.Helper()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	f := inFront(t, w.psp.Handler())
+	if w.url = f.URL; address != "" {
+		w.url = "http://" + address
+	}
+	healthy := newWorld(t, 2, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "", "gateway well: {type: http, mode: test, url: "+healthy.url+", token: {file: $DIR/etc/token}, timeout: 2s, settle: 60ms, poll: 100ms}",
+		"g: {in: $DIR/in2, out: $DIR/out2, done: $DIR/done2, rejected: $DIR/rejected2, quiet: 0s, poll: 50ms, mapping: w, gateway: well}")
+	if err := os.Mkdir(filepath.Join(w.dir, "in2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return w, f
+}
+
+// waits checks that the rows of flow f went to nobody, while n files of flow g go through.
+func (s *served) waits(t *testing.T, n int, result string) {
+	t.Helper()
+	for i := range n {
+		name := fmt.Sprintf("well-%s-%d", result, i)
+		s.w.place(t, "in2", name+".csv", []byte(head+line(name, "10,00")))
+		if rows := s.answer(t, "out2", name+".ret.csv"); len(rows) != 1 || rows[0]["nv_state"] != "sent" {
+			t.Errorf("the healthy gateway's %s is answered %v", name, rows)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(s.w.dir, "out", result+".ret.csv")); err == nil {
+		t.Errorf("the sick gateway's rows are answered while they should wait:\n%s", b)
+	}
+}
+
+// sends drops a file of n rows on flow f and waits until it is acknowledged.
+func (s *served) sends(t *testing.T, stem string, n int) {
+	t.Helper()
+	text := head
+	for i := range n {
+		text += line(fmt.Sprintf("%s-%d", stem, i), "10,00")
+	}
+	s.w.place(t, "in", stem+".csv", []byte(text))
+	if rows := s.answer(t, "out", stem+".ack.csv"); len(rows) != n || rows[0]["state"] != "accepted" {
+		t.Fatalf("%s is acknowledged %v, want %d accepted rows", stem, rows, n)
+	}
+}
+
+// sent waits for the result of what sends dropped: every row sent, with one effect each.
+func (s *served) sent(t *testing.T, stem string, n int) {
+	t.Helper()
+	rows := s.answer(t, "out", stem+".ret.csv")
+	if len(rows) != n {
+		t.Errorf("%s is answered with %d rows, want %d", stem, len(rows), n)
+	}
+	for i, r := range rows {
+		if r["nv_state"] != "sent" {
+			t.Errorf("row %d of %s is %s %s (%s), want sent", i, stem, r["nv_state"], r["nv_code"], r["nv_message"])
+		}
+		if got, _ := s.w.effects(t, r["Facture"]); got != 1 {
+			t.Errorf("%s had %d effects, want 1", r["Facture"], got)
+		}
+	}
+}
+
+func (w *world) faults(t *testing.T, f sandbox.Faults) {
+	t.Helper()
+	if err := w.psp.SetFaults(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestGatewayDown: nobody listens at the PSP's address. Rows wait, are sent once it is back, and the other gateway never
+// notices.
+func TestGatewayDown(t *testing.T) {
+	t.Parallel()
+	hole, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := hole.Addr().String()
+	if err := hole.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, _ := two(t, address)
+	s := w.serve(t)
+	s.sends(t, "down", 20)
+	s.waits(t, 3, "down")
+	s.logs(t, `"event":"trouble"`, `gateway:psp`)
+	s.eventually(t, "readyz tells it", func() error {
+		if code, body := s.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(body, "psp") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skipf("the address was taken by somebody else: %v", err)
+	}
+	srv := &httptest.Server{Listener: again, Config: &http.Server{Handler: w.psp.Handler()}}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	s.sent(t, "down", 20)
+	if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals != 20 {
+		t.Errorf("%d requests arrived for 20 rows (%v)", l.Totals.Arrivals, err)
+	}
+	s.eventually(t, "readyz is well again", func() error {
+		if code, body := s.get(t, "/readyz"); code != http.StatusOK || strings.Contains(body, "degraded") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+}
+
+// TestGatewayStopped: answers that a person must mend stop that gateway alone, and nothing knocks at it until somebody
+// says so: by `resume`, by a reload, or by a restart.
+func TestGatewayStopped(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		fault sandbox.Fault
+		code  string
+		mend  func(t *testing.T, s *served) *served
+	}{
+		{"401", "NV-2103", func(t *testing.T, s *served) *served { s.w.says(t, 0, "resume", "psp"); return s }},
+		{"403", "NV-2103", func(t *testing.T, s *served) *served {
+			if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}},
+		{"302", "", func(t *testing.T, s *served) *served { s.w.says(t, 0, "resume", "--all"); return s }},
+		{"404", "", func(t *testing.T, s *served) *served { s.stop(t); return s.w.serve(t) }}, // HTML, no problem+json: a wrong address
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.fault), func(t *testing.T) {
+			t.Parallel()
+			w, f := two(t, "")
+			s := w.serve(t)
+			w.faults(t, sandbox.Faults{Always: tt.fault, Lookup: string(tt.fault), Feed: string(tt.fault)})
+			s.sends(t, "stop", 20)
+			s.logs(t, "gateway.stopped", `"gateway":"psp"`, tt.code)
+			s.eventually(t, "status tells it", func() error {
+				var v statusView
+				if err := json.Unmarshal([]byte(w.says(t, 0, "status", "--json")), &v); err != nil {
+					return err
+				}
+				if g := v.Gateways["psp"]; !g.Stopped || g.Reason == "" || v.Gateways["well"].Stopped {
+					return fmt.Errorf("%+v", v.Gateways)
+				}
+				return nil
+			})
+			before := f.seen.Load()
+			s.waits(t, 5, "stop")
+			if after := f.seen.Load(); after != before {
+				t.Errorf("a stopped gateway was asked %d times more", after-before)
+			}
+			if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals > 8 {
+				t.Errorf("%d POSTs reached a PSP that refuses them all, want no more than were in flight (%v)", l.Totals.Arrivals, err)
+			}
+			w.faults(t, sandbox.Faults{})
+			s = tt.mend(t, s)
+			s.sent(t, "stop", 20)
+		})
+	}
+}
+
+// TestGatewayBusy: a PSP that asks for patience is left alone for that time, one that answers nonsense is asked what it
+// did; each row ends with one effect, and the other gateway goes on meanwhile.
+func TestGatewayBusy(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		faults sandbox.Faults
+		posts  int64 // the most POSTs while it lasts
+	}{
+		{"429", sandbox.Faults{Always: "429", RetryAfter: "600"}, 4},
+		{"503", sandbox.Faults{Always: "503", Lookup: "503", Feed: "503", RetryAfter: "600"}, 4},
+		{"503-no-header", sandbox.Faults{Always: "503", Lookup: "503", Feed: "503"}, 12},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := two(t, "")
+			w.faults(t, tt.faults)
+			s := w.serve(t)
+			s.sends(t, "busy", 30)
+			s.logs(t, `"event":"trouble"`, "gateway:psp")
+			s.waits(t, 5, "busy")
+			l, err := w.psp.Ledger()
+			if err != nil || int64(l.Totals.Arrivals) > tt.posts || l.Totals.Effects != 0 {
+				t.Errorf("%d POSTs with %d effects while the PSP asks to wait, want at most %d (%v)", l.Totals.Arrivals, l.Totals.Effects, tt.posts, err)
+			}
+			w.faults(t, sandbox.Faults{})
+			w.says(t, 0, "resume", "psp") // a person knows better than ten minutes
+			s.sent(t, "busy", 30)
+		})
+	}
+}
+
+// TestGatewayDoubt: answers that tell nothing are looked up, never taken for a yes or a no.
+func TestGatewayDoubt(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []sandbox.Fault{sandbox.HTML, sandbox.Lost, sandbox.Cut, sandbox.Garbled, sandbox.Strange, "500", "done-502", "408"} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			w, _ := two(t, "")
+			w.faults(t, sandbox.Faults{Next: slices.Repeat([]sandbox.Fault{fault}, 6)})
+			s := w.serve(t)
+			s.sends(t, "doubt", 10)
+			s.sent(t, "doubt", 10)
+			s.logs(t, "answer.lost", "NV-2101")
+		})
+	}
+}
+
+// TestGatewayRefuses: the PSP's own no is final, with its words and without what it should not repeat.
+func TestGatewayRefuses(t *testing.T) {
+	t.Parallel()
+	w, _ := two(t, "")
+	w.faults(t, sandbox.Faults{Next: []sandbox.Fault{sandbox.Echo}})
+	s := w.serve(t)
+	s.sends(t, "no", 1)
+	rows := s.answer(t, "out", "no.ret.csv")
+	if len(rows) != 1 || rows[0]["nv_state"] != "refused" || !strings.HasPrefix(rows[0]["nv_code"], "NV-20") || !strings.HasPrefix(rows[0]["nv_message"], "[") {
+		t.Errorf("a refused row is answered %v, want refused, NV-20xx and the PSP's own code in brackets", rows)
+	}
+	if b, err := os.ReadFile(filepath.Join(w.dir, "out", "no.ret.csv")); err != nil || bytes.Contains(b, []byte("canary-token")) {
+		t.Errorf("the token that the PSP repeated is in the result (%v)", err)
+	}
+	if _, n := w.effects(t, "no-0"); n != 1 {
+		t.Errorf("a refused row was sent %d times", n)
+	}
 }
