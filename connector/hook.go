@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
 )
 
 // Kinds of refused notifications.
@@ -28,6 +29,9 @@ func (c *Connector) Hook(ctx context.Context, gatewayName string, header http.He
 			return ErrNoHook
 		}
 		notice, paymentID, err := hooker.Hook(header, body, w.now())
+		if errors.Is(err, payment.ErrUnsupported) { // no secret, no notifications
+			return ErrNoHook
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrForged, err)
 		}

@@ -190,6 +190,7 @@ func (n *intake) unmark(ctx context.Context, f *journal.File) error {
 		}
 	}
 	f.Markers = ""
+	n.alarms.clear(n.log, "marker:"+n.flow.Name)
 	return n.set(ctx, f, f.State, "markers", "")
 }
 
@@ -365,6 +366,7 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 		return f, nil
 	}
 	name := n.archiveName(&f, label(f.Name))
+	key := "archive:" + n.flow.Name + ":" + path.Base(dir)
 	for i := 1; ; i++ {
 		to := box.Join(dir, numbered(name, i))
 		if err := n.fault("archive.rename"); err != nil {
@@ -385,9 +387,10 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 			}
 		default:
 			// It stays claimed: its bytes are kept, so the rest goes on.
-			n.alarms.report(n.log, "archive:"+n.flow.Name, alarm("NV-3007", "folder", dir, err))
+			n.alarms.report(n.log, key, alarm("NV-3007", "folder", dir, err))
 			return f, nil
 		}
+		n.alarms.clear(n.log, key)
 		f.Place = to
 		return f, n.set(ctx, &f, f.State, "place", []byte(to))
 	}

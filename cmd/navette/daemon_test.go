@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 )
 
@@ -869,5 +871,281 @@ func TestGatewayRefuses(t *testing.T) {
 	}
 	if _, n := w.effects(t, "no-0"); n != 1 {
 		t.Errorf("a refused row was sent %d times", n)
+	}
+}
+
+// TestDoneFolderLost: a receipt that cannot be put away keeps nothing back; it follows once its folder is there.
+func TestDoneFolderLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	done := filepath.Join(w.dir, "done")
+	s := w.serve(t)
+	takeAway(t, done)
+	text := []byte(head + line("DONE-1", "10,00"))
+	w.place(t, "in", "one.csv", text)
+	s.answer(t, "out", "one.ret.csv")
+	s.logs(t, "NV-3007")
+	if err := errors.Join(os.Remove(done), os.Mkdir(done, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(t, "the source is in done", func() error { return w.kept("done", "one.csv", text) })
+	s.eventually(t, "readyz is well again", func() error {
+		if code, body := s.get(t, "/readyz"); code != http.StatusOK || strings.Contains(body, "degraded") {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+}
+
+// TestHooks: a notification moves a state at once, as often as it comes; whatever is not certainly the PSP's moves nothing.
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("canary-token of hooks"))
+	if err := os.WriteFile(filepath.Join(w.dir, "etc", "hook"), []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := gateway.WebhookKey(gateway.Secret(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No poll in the time of this test.
+	w.configure(t, `gateways:
+  psp: {type: http, mode: test, url: $URL, token: {file: $DIR/etc/token}, webhook_secret: {file: $DIR/etc/hook}, timeout: 2s, settle: 60ms, poll: 6h}
+  deaf: {type: http, mode: test, url: $URL/deaf, token: {file: $DIR/etc/token}, poll: 6h}
+flows:
+  f: {in: $DIR/in, out: $DIR/out, done: $DIR/done, rejected: $DIR/rejected, quiet: 0s, poll: 50ms, status_every: 100ms, mapping: w, gateway: psp}
+`)
+	s := w.serve(t)
+	w.place(t, "in", "hook.csv", []byte(head+line("HOOK-1", "10,00")))
+	rows := s.answer(t, "out", "hook.ret.csv")
+	id := rows[0]["nv_payment_id"]
+	if id == "" {
+		t.Fatalf("the result has no nv_payment_id: %v", rows)
+	}
+	if found, done, err := w.psp.Act(sandbox.Deed{ID: id, Step: sandbox.Step{Pay: "full"}}); err != nil || !found || !done {
+		t.Fatalf("the customer could not pay %q: %v, %v, %v", id, found, done, err)
+	}
+	type notice struct {
+		name, gateway, id, object string
+		at                        time.Time
+		key                       []byte
+		extra                     int // bytes of padding
+		want                      int
+	}
+	now := time.Now()
+	send := func(n notice) {
+		t.Helper()
+		body := []byte(fmt.Sprintf(`{"type":"paid","timestamp":"2026-11-20T10:00:00Z","data":{"id":%q,"state":"refunded"},"x":%q}`, n.object, strings.Repeat("x", n.extra)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address(t)+"/hooks/"+n.gateway, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.key != nil {
+			gateway.SignWebhook(r.Header, n.key, n.id, n.at, body)
+		}
+		if code, answer := do(t, r); code != n.want {
+			t.Errorf("%s is answered %d %q, want %d", n.name, code, answer, n.want)
+		}
+	}
+	for _, n := range []notice{
+		{"one without a signature", "psp", "m1", id, now, nil, 0, 401},
+		{"one of another's key", "psp", "m2", id, now, []byte("other"), 0, 401},
+		{"one of ten minutes ago", "psp", "m3", id, now.Add(-10 * time.Minute), key, 0, 401},
+		{"one of in ten minutes", "psp", "m4", id, now.Add(10 * time.Minute), key, 0, 401},
+		{"one of 300 KiB", "psp", "m5", id, now, key, 300 << 10, 413},
+		{"one for a gateway without a secret", "deaf", "m6", id, now, key, 0, 404},
+		{"one for no gateway", "nobody", "m7", id, now, key, 0, 404},
+		{"one of an unknown payment", "psp", "m8", "pr_of_somebody_else", now, key, 0, 204},
+		{"one of no payment", "psp", "m9", "", now, key, 0, 204},
+	} {
+		send(n)
+	}
+	paid := func() (list []map[string]string) {
+		names, err := filepath.Glob(filepath.Join(w.dir, "out", "STATUS_f_*.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			rows, err := readCSV(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				if r["event"] != "sent" {
+					list = append(list, r)
+				}
+			}
+		}
+		return list
+	}
+	if l := paid(); len(l) != 0 {
+		t.Errorf("status files tell %v before the PSP was asked", l)
+	}
+	right := notice{"the right one", "psp", "m10", id, now, key, 0, 204}
+	send(right)
+	s.eventually(t, "the payment is told", func() error {
+		if len(paid()) == 0 {
+			return errors.New("no status file tells it")
+		}
+		return nil
+	})
+	send(right)
+	right.id = "m11"
+	send(right)
+	w.place(t, "in", "next.csv", []byte(head+line("HOOK-2", "10,00"))) // and one more round of everything
+	s.answer(t, "out", "next.ret.csv")
+	if l := paid(); len(l) != 1 || l[0]["event"] != "paid" || l[0]["reference"] != "HOOK-1" || l[0]["moved"] != "10,00" {
+		t.Errorf("status files tell %v, want one payment of 10,00", l)
+	}
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"ready":true`, "/metrics": `navette_files_total{flow="f",result="accepted"} 2`} {
+		if code, body := s.get(t, path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("GET %s is answered %d, want 200 with %q in\n%.2000s", path, code, want, body)
+		}
+	}
+	for _, path := range []string{"/", "/files", "/_ledger", "/debug/pprof/", "/hooks/psp"} {
+		if code, _ := s.get(t, path); code != http.StatusNotFound && code != http.StatusMethodNotAllowed {
+			t.Errorf("GET %s is answered %d: nothing shows data without a login", path, code)
+		}
+	}
+}
+
+// TestTerm: SIGTERM in the midst of everything ends with 0, and nothing is lost or doubled by it.
+func TestTerm(t *testing.T) {
+	t.Parallel()
+	for i, p := range personalities {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, uint64(70+i), p, sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.05}, Latency: sandbox.Duration(10 * time.Millisecond)})
+			for round := range 3 {
+				for range 3 {
+					w.drop(t, 80)
+				}
+				before, err := w.psp.Ledger()
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := w.serve(t)
+				s.eventually(t, "it is sending", func() error {
+					if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals < before.Totals.Arrivals+20+10*round {
+						return fmt.Errorf("%d requests, %w", l.Totals.Arrivals, err)
+					}
+					return nil
+				})
+				s.stop(t)
+			}
+			log := w.finish(t)
+			if err := w.check(); err != nil {
+				t.Errorf("%v\n%s", err, tail(log))
+			}
+		})
+	}
+}
+
+// TestReload: SIGHUP takes a good configuration and refuses a bad one; the old one goes on, and so does every file.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	s := w.serve(t)
+	hup := func() {
+		t.Helper()
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.place(t, "in", "a.csv", []byte(head+line("R-1", "10,00")))
+	s.answer(t, "out", "a.ret.csv")
+
+	w.configured(t, "", "queit: 3s")
+	hup()
+	s.logs(t, "config.refused", "queit", "quiet")
+	w.place(t, "in", "b.csv", []byte(head+line("R-2", "10,00")))
+	s.answer(t, "out", "b.ret.csv")
+	w.configured(t, "", "", "g: {in: $DIR/in, out: $DIR/out, mapping: w, gateway: psp}") // two flows on one folder
+	hup()
+	s.eventually(t, "it is refused too", func() error {
+		if n := len(s.log.events("config.refused")); n != 2 {
+			return fmt.Errorf("%d refusals", n)
+		}
+		return nil
+	})
+	w.configured(t, "", "", "g: {in: $DIR/in2, out: $DIR/out2, done: $DIR/done2, rejected: $DIR/rejected2, quiet: 0s, poll: 50ms, mapping: w, gateway: psp}")
+	hup()
+	s.logs(t, "config.reloaded", `"flows":2`)
+	s.eventually(t, "in2 is made", func() error { _, err := os.Stat(filepath.Join(w.dir, "in2")); return err })
+	w.place(t, "in2", "c.csv", []byte(head+line("R-3", "10,00")))
+	w.place(t, "in", "d.csv", []byte(head+line("R-4", "10,00")))
+	s.answer(t, "out2", "c.ret.csv")
+	s.answer(t, "out", "d.ret.csv")
+	for i := 1; i <= 4; i++ {
+		if n, _ := w.effects(t, fmt.Sprintf("R-%d", i)); n != 1 {
+			t.Errorf("R-%d had %d effects, want 1", i, n)
+		}
+	}
+	if n := len(s.log.events("config.reloaded")); n != 1 {
+		t.Errorf("%d reloads are told, want 1", n)
+	}
+}
+
+// TestReloadUnderLoad: reloads in the midst of sending lose and double nothing.
+func TestReloadUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 80, sandbox.None, sandbox.Faults{Latency: sandbox.Duration(5 * time.Millisecond)})
+	s := w.serve(t)
+	for n := range 4 {
+		w.drop(t, 150)
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		s.eventually(t, "it is reloaded", func() error {
+			if got := len(s.log.events("config.reloaded")); got <= n {
+				return fmt.Errorf("%d times so far", got)
+			}
+			return nil
+		})
+	}
+	s.stop(t)
+	log := w.finish(t)
+	if err := w.check(); err != nil {
+		t.Errorf("%v\n%s", err, tail(log))
+	}
+}
+
+// TestExitCodes: what scripts and systemd rely on.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	s := w.serve(t)
+	w.place(t, "in", "a.csv", []byte(head+line("X-1", "10,00")))
+	s.answer(t, "out", "a.ret.csv")
+	for _, tt := range []struct {
+		want int
+		args []string
+	}{
+		{0, []string{"version"}},
+		{0, []string{"check"}},
+		{0, []string{"where", "X-1"}},
+		{0, []string{"status", "--json"}},
+		{1, []string{"release", "r99999", "--reason", "x"}},
+		{1, []string{"retry", "f1"}},
+		{2, []string{"nonsense"}},
+		{2, []string{"run", "too", "much"}},
+		{2, []string{"run", "--nonsense"}},
+		{2, []string{"rows", "--flow", "nobody"}},
+		{2, []string{"explain", "NV-9999"}},
+		{4, []string{"run"}},
+		{4, []string{"once"}},
+	} {
+		w.says(t, tt.want, tt.args...)
+	}
+	s.stop(t)
+	w.configured(t, "", "queit: 3s")
+	for _, args := range [][]string{{"run"}, {"once"}, {"check"}} {
+		if out := w.says(t, 3, args...); !strings.Contains(out, "queit") {
+			t.Errorf("navette %q does not name the wrong key:\n%s", args, out)
+		}
 	}
 }
