@@ -119,6 +119,15 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		if it.Code == "NV-2102" {
 			return errors.New("the PSP has other values under its key: use resolve --as done or --as not-done")
 		}
+		if it.Code == "NV-1403" && it.RevisionOf > 0 { // it was to replace an unpaid request
+			known, err := tx.Item(it.RevisionOf)
+			if err != nil {
+				return err
+			}
+			if !known.State.Answered() || known.State == payment.Open || payment.Beyond(known.State) {
+				return fmt.Errorf("the request in progress (i%d, %s) must be cancelled first", known.ID, known.State)
+			}
+		}
 		if err := tx.Decide(it, payment.Accepted, "", say("NV-2003.released")); err != nil {
 			return err
 		}
@@ -139,6 +148,11 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		if it.State == payment.Held { // held by a look-up: back to doubt, then decided
 			it.State = payment.Uncertain
 			if err := tx.Doubt(it.ID); err != nil {
+				return err
+			}
+		}
+		if it.OwnPaymentID != "" { // read at once what became of it
+			if err := tx.SetDue("poll", it.ID, it.Account, tx.Now, 0); err != nil {
 				return err
 			}
 		}
@@ -171,13 +185,9 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 	case f.State == journal.FileHeld && f.Code == "NV-1005":
 		return "", errors.New("the file is incomplete: drop the whole file under the same name")
 	case f.State == journal.FileHeld && !f.Judged: // too large to be read
-		return "the file is read now", tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileClaimed, "released", f.Released+" "+f.Code, "code", "", "message", "")
+		return "the file is read now", tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileClaimed, "released", f.Released+" "+f.Code+".bytes", "code", "", "message", "")
 	case f.State == journal.FileHeld:
-		approved := ""
-		if f.Code == "NV-1505" {
-			approved = n.approval()
-		}
-		return "the file goes on", tx.ReleaseFile(&f, approved, n.flow.Delay, n.flow.Patience)
+		return e.liftHold(tx, n, f)
 	}
 	released := 0
 	err := eachOfFile(tx, f.ID, payment.Held, func(it *journal.Item) error {
@@ -194,6 +204,29 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 		return "", fmt.Errorf("%w: nothing of it is held (%s)", journal.ErrState, f.State)
 	}
 	return fmt.Sprintf("%d rows go on", released), nil
+}
+
+// liftHold lifts the hold a file shows. If another one is behind it the file stays held, and shows that.
+func (e *engine) liftHold(tx *journal.Tx, n *intake, f journal.File) (string, error) {
+	ctx := context.Background() // bounded: it reads the journal
+	lifted, _, err := n.holdOf(ctx, &f, f.Rows)
+	if err != nil {
+		return "", err
+	}
+	f.Released += " " + or(lifted, f.Code)
+	next, text, err := n.holdsFile(ctx, &f, f.Rows)
+	if err != nil {
+		return "", err
+	}
+	if lifted == "NV-1505.first" {
+		if err := tx.SetFlow(f.Flow, "approved", n.approval()); err != nil {
+			return "", err
+		}
+	}
+	if next != "" {
+		return "the file is still held: " + next + " " + text, tx.SetFile(f.ID, []string{journal.FileHeld}, "released", f.Released, "code", next, "message", text)
+	}
+	return "the file goes on", tx.ReleaseFile(&f, n.flow.Delay, n.flow.Patience)
 }
 
 func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {

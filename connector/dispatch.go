@@ -56,6 +56,11 @@ drain:
 	for {
 		select {
 		case it := <-d.queue:
+			if it.Doubted { // it was sent once: it goes back to doubt
+				d.count(0, 1)
+				d.answers <- d.unknown(&it, context.Cause(ctx))
+				continue
+			}
 			left = append(left, it.ID)
 		default:
 			break drain
@@ -268,16 +273,23 @@ func (d *dispatch) work(ctx context.Context) {
 // submit sends one instruction until it has an answer or doubt. sent is false when it certainly had no effect and is to
 // wait: the gateway is stopped, or we are stopping.
 func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answer, sent bool) {
-	lookFirst := false
+	lookFirst := it.Doubted
+	// back gives an instruction up for now. Once it may have acted, that is doubt and never "not sent".
+	back := func(why error) (journal.Answer, bool) {
+		if lookFirst {
+			return d.unknown(it, why), true
+		}
+		return journal.Answer{}, false
+	}
 	for try := 0; ; try++ {
 		if !d.gate.pass(ctx, d.now) {
-			return a, false
+			return back(context.Cause(ctx))
 		}
 		if d.limit.Wait(ctx) != nil || d.halted.Load() {
 			d.gate.release()
-			return a, false
+			return back(payment.ErrStopped)
 		}
-		if lookFirst {
+		if lookFirst && !(try == 0 && it.Doubted) { // a doubt was settled just before it was queued again
 			out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
 			switch {
 			case err == nil:
@@ -291,7 +303,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 		}
 		if err := d.fault("submit"); err != nil {
 			d.gate.release()
-			return a, false
+			return back(err)
 		}
 		begun := time.Now()
 		out, err := d.exchange(ctx, &it.Instruction)
@@ -311,7 +323,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			if errors.Is(err, payment.ErrStopped) {
 				d.gate.release()
 				d.stop(ctx, err)
-				return a, false
+				return back(err)
 			}
 			d.gate.close(d.now(), out.Wait)
 			d.alarms.report(d.log, "gateway:"+d.account.Name, trouble(out, err))

@@ -139,6 +139,7 @@ func (d *dispatch) resend(ctx context.Context, it journal.Item) error {
 	if d.inFlight() >= d.groupSize() {
 		return nil // still due
 	}
+	it.Doubted = true
 	_, err := d.enqueue(ctx, []journal.Item{it}, func(tx *journal.Tx) error { return tx.ClearDue("look", it.ID) })
 	return err
 }

@@ -71,7 +71,7 @@ func (w *follow) changes(ctx context.Context, cursor string) error {
 	for ctx.Err() == nil {
 		list, next, err := feed.Changes(ctx, cursor, page)
 		if errors.Is(err, payment.ErrUnsupported) {
-			if w.feed.Swap(feedNo) == feedYes {
+			if was := w.feed.Swap(feedNo); was == feedYes || was == feedUnknown && cursor != "" {
 				return w.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollAll(w.account.Account, tx.Now) })
 			}
 			return nil
@@ -204,9 +204,13 @@ func (w *follow) notices(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !known { // its own answer is still on its way
-			if unsure, err := w.unsure(ctx); err != nil || unsure {
+		if !known { // its own answer may still be on its way
+			unsure, err := w.unsure(ctx)
+			if err != nil {
 				return err
+			}
+			if unsure {
+				continue
 			}
 		}
 		if err := w.read(ctx, id, func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, id) }); err != nil {

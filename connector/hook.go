@@ -35,14 +35,13 @@ func (c *Connector) Hook(ctx context.Context, gatewayName string, header http.He
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrForged, err)
 		}
-		known, err := w.j.Known(ctx, w.account.Account, paymentID)
+		unsure, err := w.unsure(ctx) // before Known: an answer recorded between the two is then known
 		if err != nil {
 			return err
 		}
-		if !known {
-			if unsure, err := w.unsure(ctx); err != nil || !unsure {
-				return err // another system's payment: nothing to do
-			}
+		known, err := w.j.Known(ctx, w.account.Account, paymentID)
+		if err != nil || !known && !unsure {
+			return err // another system's payment: nothing to do
 		}
 		if err := w.j.Do(ctx, func(tx *journal.Tx) error {
 			_, err := tx.Note(w.account.Account, notice, paymentID)

@@ -44,11 +44,18 @@ func (n *intake) pass(ctx context.Context) error {
 		return err
 	}
 	for _, f := range live {
-		if err := n.advance(ctx, f); err != nil {
-			errs = append(errs, fmt.Errorf("%q: %w", f.Name, err))
-		}
+		err := n.advance(ctx, f)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if holdsBack(err) { // later files wait: a refund must not overtake its capture
+			if errors.Is(err, errLater) {
+				err = nil
+			}
+			return errors.Join(append(errs, err)...)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%q: %w", f.Name, err))
 		}
 	}
 	paused, err := n.paused(ctx)
@@ -60,15 +67,26 @@ func (n *intake) pass(ctx context.Context) error {
 		return errors.Join(append(errs, err)...)
 	}
 	for _, r := range ready {
-		if err := n.take(ctx, r); err != nil {
-			errs = append(errs, fmt.Errorf("%q: %w", r.File.Name, err))
-		}
+		err := n.take(ctx, r)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if errors.Is(err, errLater) {
+			break
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%q: %w", r.File.Name, err))
+		}
+		if holdsBack(err) {
+			break
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// holdsBack tells whether a file that could not be advanced keeps the files behind it waiting: it will go on by itself.
+// One that a person must mend (rights) keeps nobody waiting.
+func holdsBack(err error) bool { return err != nil && !errors.Is(err, transports.ErrRefused) }
 
 func (n *intake) paused(ctx context.Context) (bool, error) {
 	f, err := n.j.Flow(ctx, n.flow.Name)
@@ -125,9 +143,9 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	}
 	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.flow.Quiet, Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
 	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
-	n.settling = look.Settling
+	n.settling += look.Settling
 	if look.Settling > 0 {
-		n.again = max(look.Again, 2*time.Millisecond)
+		n.again = max(n.again, look.Again, 2*time.Millisecond)
 	}
 	ready := look.Ready[:0]
 	for _, r := range look.Ready {
@@ -249,13 +267,12 @@ func (n *intake) advance(ctx context.Context, f journal.File) (err error) {
 			}
 		case journal.FileHeld:
 			return n.overdue(ctx, f)
-		case journal.FileAccepted: // only if it could not be archived before
-			_, err := n.archive(ctx, f, n.flow.Done)
-			return err
+		case journal.FileAccepted: // only if it could not be archived or unmarked before
+			if f, err = n.archive(ctx, f, n.flow.Done); err != nil {
+				return err
+			}
+			return n.unmark(ctx, &f)
 		default:
-			return nil
-		}
-		if errors.Is(err, errLater) {
 			return nil
 		}
 		if err == nil && f.State == was {
@@ -281,9 +298,11 @@ func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error
 			if errors.Is(moved, transports.ErrRetry) {
 				n.again, n.settling = max(n.again, 200*time.Millisecond), n.settling+1
 			}
-			if _, err := box.Stat(ctx, f.Place); err == nil && !errors.Is(moved, transports.ErrGone) {
-				// Still there: forget the intent, the file will be found again.
+			switch _, err := box.Stat(ctx, f.Place); {
+			case err == nil && !errors.Is(moved, transports.ErrGone): // still there: forget the intent, the file will be found again
 				return f, errors.Join(n.set(ctx, &f, journal.FileGone), moved)
+			case !errors.Is(err, transports.ErrGone): // not known: the intent stays, and is looked at again
+				return f, errors.Join(err, moved)
 			}
 			n.log.Info().Str("event", "file.gone").Int64("file", f.ID).Msg("the file went away before it could be taken")
 			return f, n.set(ctx, &f, journal.FileGone)
@@ -315,7 +334,7 @@ func (n *intake) wait(f *journal.File) error {
 // spoolFile copies the claimed file into the spool, durably, and only if it did not change meanwhile.
 func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, error) {
 	box := n.flow.Inbox
-	if limit := n.flow.Limits.Bytes; limit > 0 && f.Size > limit && !strings.Contains(f.Released, "NV-1504") {
+	if limit := n.flow.Limits.Bytes; limit > 0 && f.Size > limit && !strings.Contains(f.Released, "NV-1504.bytes") {
 		text := message.New("NV-1504.bytes", "size", fmt.Sprint(f.Size), "limit", fmt.Sprint(limit))
 		return f, n.hold(ctx, &f, "NV-1504", n.say(text), 0)
 	}
@@ -331,7 +350,11 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 	if err != nil {
 		return f, err
 	}
-	digest, size, err := n.spool.Take(ctx, r, n.flow.Limits.Bytes)
+	limit := n.flow.Limits.Bytes
+	if strings.Contains(f.Released, "NV-1504.bytes") {
+		limit = 0 // a person let it through
+	}
+	digest, size, err := n.spool.Take(ctx, r, limit)
 	if c := r.Close(); err == nil {
 		err = c
 	}

@@ -250,14 +250,14 @@ func (n *intake) known(ctx context.Context, f *journal.File) error {
 			d := judgeKnown(p, matches[i:k])
 			document := matches[i].RowID
 			if d.replace { // needs the cancel of the open one first; until that is offered nothing is sent
-				d = finding{state: journal.RowHeld, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(d.known, matches[i].ID))}
+				d = finding{state: journal.RowHeld, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(matches[i].ID, d.known)), again: true, known: d.known}
 			}
 			if at, ok := ranks[document]; !ok || d.rank() > at {
 				if !ok {
 					order = append(order, document)
 				}
 				ranks[document] = d.rank()
-				verdicts[document] = journal.Verdict{Document: document, State: d.state, Code: d.code, Message: n.say(d.text), Revision: d.revision, RevisionOf: d.known}
+				verdicts[document] = journal.Verdict{Document: document, State: d.state, Code: d.code, Message: n.say(d.text), Again: d.again, RevisionOf: d.known}
 			}
 			i = k
 		}
@@ -322,10 +322,13 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 		return err
 	}
 	fixed := to != journal.FileAccepted && to != journal.FileHeld || !slices.Contains(n.flow.Returns, "result")
-	err = n.j.Do(ctx, func(tx *journal.Tx) error {
-		if err := tx.Stem(f, stem(f.Name)); err != nil {
+	given := ""
+	err = n.j.Do(ctx, func(tx *journal.Tx) error { // may run twice: f is changed only behind it
+		named := *f
+		if err := tx.Stem(&named, stem(f.Name)); err != nil {
 			return err
 		}
+		given = named.Stem
 		now := tx.Now
 		if err := tx.SetFile(f.ID, []string{from}, "state", to, "code", f.Code, "message", f.Message, "layout", encoded, "mapping", n.flow.Mapping.Name+"@"+n.flow.Mapping.Hash(),
 			"judged", 1, "judged_at", now, "deadline", now+n.flow.Patience.Microseconds(), "send_after", now+n.flow.Delay.Microseconds(), "result_fixed", fixed,
@@ -344,7 +347,7 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 			} else if has && a.Kind != "ack" {
 				continue
 			}
-			a.Name = a.naming(f.Stem)
+			a.Name = a.naming(given)
 			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
 				return err
 			}
@@ -355,6 +358,7 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 		f.State = from
 		return err
 	}
+	f.Stem = given
 	n.meter.file(f.Flow, to)
 	n.meter.rows(f)
 	n.log.Info().Str("event", "file."+to).Int64("file", f.ID).Str("code", f.Code).Int64("rows", rows).Int64("accepted", f.Accepted).Int64("held", f.Held).

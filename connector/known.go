@@ -11,12 +11,12 @@ import (
 
 // finding is what is decided of one staged instruction by what is known (contract §4a).
 type finding struct {
-	state    string // journal.Row…; RowAccepted: it goes on
-	code     string
-	text     message.Text
-	revision int64 // >0: as that revision of known
-	known    int64
-	replace  bool // the known one, open and unpaid, is to be cancelled first
+	state   string // journal.Row…; RowAccepted: it goes on
+	code    string
+	text    message.Text
+	again   bool  // as the next revision: a key of its own
+	known   int64 // what it is a revision of
+	replace bool  // the known one, open and unpaid, is to be cancelled first
 }
 
 // policy is what a flow says about things seen before.
@@ -75,11 +75,11 @@ func judgeKnown(p policy, matches []journal.Match) finding {
 	if !same {
 		for _, k := range matches[:len(matches)-1] {
 			if k.Fingerprint == k.KnownFingerprint {
-				return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.older", "reference", m.Reference)}
+				return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.older", "reference", m.Reference), again: true, known: m.KnownID}
 			}
 		}
 	}
-	anew := finding{state: journal.RowAccepted, revision: m.KnownRevision + 1, known: m.KnownID}
+	anew := finding{state: journal.RowAccepted, again: true, known: m.KnownID}
 	switch m.KnownState {
 	case payment.Refused:
 		switch {
@@ -111,9 +111,9 @@ func judgeKnown(p policy, matches []journal.Match) finding {
 func fromElsewhere(p policy, m journal.Match) (finding, bool) {
 	switch {
 	case m.KnownFlow != p.flow && p.namespace == "":
-		return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.flow", "reference", m.Reference, "flow", m.KnownFlow)}, true
+		return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.flow", "reference", m.Reference, "flow", m.KnownFlow), again: true, known: m.KnownID}, true
 	case m.KnownAccount != p.account:
-		return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.account", "reference", m.Reference, "account", m.KnownAccount)}, true
+		return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.account", "reference", m.Reference, "account", m.KnownAccount), again: true, known: m.KnownID}, true
 	}
 	return finding{}, false
 }
@@ -136,10 +136,10 @@ func judgeOperation(p policy, m journal.Match, line string) finding {
 		}
 		return already
 	case m.Operation == payment.Consult:
-		return finding{state: journal.RowAccepted, revision: m.KnownRevision + 1, known: m.KnownID}
+		return finding{state: journal.RowAccepted, again: true, known: m.KnownID}
 	}
 	// The twin, should a person release it, is an act of its own: the next revision, another key.
-	return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.twin", "line", line, "file", m.KnownFile), revision: m.KnownRevision + 1, known: m.KnownID}
+	return finding{state: journal.RowHeld, code: "NV-1404", text: message.New("NV-1404.twin", "line", line, "file", m.KnownFile), again: true, known: m.KnownID}
 }
 
 func pick(same bool, yes, no finding) finding {

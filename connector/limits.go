@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/journal"
@@ -58,10 +59,19 @@ func (n *intake) date(iso string) string {
 
 func (n *intake) day(us int64) string { return journal.Time(us).In(n.location).Format("02/01/2006") }
 
+// bounded tells whether a limit of the configuration is a figure.
+func bounded(limit string) bool { return limit != "" && limit != "none" }
+
 // limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
 func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
+	if bounded(n.flow.Limits.Amount) || bounded(n.flow.FourEyes) {
+		text := n.say(message.New("NV-1504.remainder"))
+		if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.HoldRemainders(f, "NV-1504", text) }); err != nil {
+			return err
+		}
+	}
 	for _, l := range []struct{ limit, text string }{{n.flow.Limits.Amount, "NV-1504.amount"}, {n.flow.FourEyes, "NV-1504.four_eyes"}} {
-		if l.limit == "" || l.limit == "none" {
+		if !bounded(l.limit) {
 			continue
 		}
 		totals, err := n.j.Totals(ctx, f.ID)
@@ -90,14 +100,21 @@ func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
 
 // holdsFile tells why a whole file must wait for a person; "" when it need not.
 func (n *intake) holdsFile(ctx context.Context, f *journal.File, rows int64) (code, text string, err error) {
-	lifted := func(code string) bool { return strings.Contains(f.Released, code) }
-	if age := n.now().UnixNano() - f.ModTime; n.flow.MaxAge > 0 && age > n.flow.MaxAge.Nanoseconds() && !lifted("NV-1006") {
-		return "NV-1006", n.say(message.New("NV-1006.old", "date", n.day(f.ModTime/1000), "limit", n.flow.MaxAge.String())), nil
+	variant, text, err := n.holdOf(ctx, f, rows)
+	code, _, _ = strings.Cut(variant, ".")
+	return code, text, err
+}
+
+// holdOf tells the first hold of a file that nobody has lifted yet: code and variant, such as NV-1504.total.
+func (n *intake) holdOf(ctx context.Context, f *journal.File, rows int64) (variant, text string, err error) {
+	lifted := func(variant string) bool { return slices.Contains(strings.Fields(f.Released), variant) }
+	if age := n.now().UnixNano() - f.ModTime; n.flow.MaxAge > 0 && age > n.flow.MaxAge.Nanoseconds() && !lifted("NV-1006.old") {
+		return "NV-1006.old", n.say(message.New("NV-1006.old", "date", n.day(f.ModTime/1000), "limit", n.flow.MaxAge.String())), nil
 	}
-	if l := int64(n.flow.Limits.Rows); l > 0 && rows > l && !lifted("NV-1504") {
-		return "NV-1504", n.say(message.New("NV-1504.rows", "rows", fmt.Sprint(rows), "limit", fmt.Sprint(l))), nil
+	if l := int64(n.flow.Limits.Rows); l > 0 && rows > l && !lifted("NV-1504.rows") {
+		return "NV-1504.rows", n.say(message.New("NV-1504.rows", "rows", fmt.Sprint(rows), "limit", fmt.Sprint(l))), nil
 	}
-	if l := n.flow.Limits.Total; l != "" && l != "none" && !lifted("NV-1504") {
+	if l := n.flow.Limits.Total; l != "" && l != "none" && !lifted("NV-1504.total") {
 		totals, err := n.j.Totals(ctx, f.ID)
 		if err != nil {
 			return "", "", err
@@ -108,11 +125,11 @@ func (n *intake) holdsFile(ctx context.Context, f *journal.File, rows int64) (co
 				return "", "", fmt.Errorf("limit of flow %s: %w", f.Flow, err)
 			}
 			if t.Minor > limit.Minor {
-				return "NV-1504", n.say(message.New("NV-1504.total", "total", n.money(payment.Amount{Minor: t.Minor, Currency: t.Currency}), "limit", n.money(limit))), nil
+				return "NV-1504.total", n.say(message.New("NV-1504.total", "total", n.money(payment.Amount{Minor: t.Minor, Currency: t.Currency}), "limit", n.money(limit))), nil
 			}
 		}
 	}
-	if n.flow.FirstFile == "hold" && !lifted("NV-1505") {
+	if n.flow.FirstFile == "hold" && !lifted("NV-1505.first") {
 		known, err := n.j.Flow(ctx, f.Flow)
 		if err != nil {
 			return "", "", err
@@ -122,7 +139,7 @@ func (n *intake) holdsFile(ctx context.Context, f *journal.File, rows int64) (co
 			if known.Approved != "" {
 				key = "NV-1505.changed"
 			}
-			return "NV-1505", n.say(message.New(key)), nil
+			return "NV-1505.first", n.say(message.New(key)), nil
 		}
 	}
 	return "", "", nil

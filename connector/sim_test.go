@@ -111,7 +111,7 @@ func simulate(t *testing.T, seed uint64) {
 		t.Fatal(err)
 	}
 	if w.psp, err = sandbox.New(sandbox.Options{Personality: personality, Seed: seed, Script: script,
-		Faults: sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.15, sandbox.Cut: 0.05, "503": 0.05, sandbox.Late: 0.05}, RetryAfter: "3", Delay: sandbox.Duration(20 * time.Second)}}); err != nil {
+		Faults: sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.15, sandbox.Cut: 0.05, "503": 0.05, sandbox.Late: 0.05, "done-503": 0.05}, RetryAfter: "3", Delay: sandbox.Duration(20 * time.Second)}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []string{"in", "out", "done", "rejected"} {

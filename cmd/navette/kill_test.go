@@ -102,7 +102,7 @@ func TestKill(t *testing.T) {
 	for _, p := range personalities {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, 42, p, sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.1, sandbox.Garbled: 0.02, "503": 0.03, "done-500": 0.03}, RetryAfter: "0"})
+			w := newWorld(t, 42, p, sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.1, sandbox.Garbled: 0.02, "503": 0.03, "done-500": 0.03, "done-503": 0.03}, RetryAfter: "0"})
 			log := w.torment(t, kills(t)/len(personalities))
 			if err := w.check(); err != nil {
 				t.Errorf("%v\n--- log\n%s", err, tail(log))

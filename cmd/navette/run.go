@@ -74,7 +74,10 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	for {
 		ended := make(chan error, 1)
 		running, stop := context.WithCancel(ctx)
-		go func() { ended <- s.connector.Run(running) }()
+		go func() {
+			ended <- s.connector.Run(running)
+			close(ended) // whoever asks again learns that it is over
+		}()
 		next, err := a.await(ctx, log, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, place) })
 		if next == nil {
 			notify(log, daemon.SdNotifyStopping)

@@ -103,9 +103,10 @@ func (tx *Tx) Decide(it *Item, to payment.State, code, text string) error {
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, OccurredAt: tx.Now, Code: code, Reason: text, Tell: f.ResultFixed && to.Answered()}})
 }
 
-// OfRow lists the instructions of the document a row belongs to.
+// OfRow lists the instructions of the document a row belongs to: of each part the newest revision.
 func (tx *Tx) OfRow(row int64) (list []Item, err error) {
-	err = tx.each("SELECT "+itemColumns+itemFrom+"i.row_id = (SELECT document FROM row WHERE id = ?) ORDER BY i.id", []any{row}, func(r *sql.Rows) error {
+	err = tx.each("SELECT "+itemColumns+itemFrom+`i.row_id = (SELECT document FROM row WHERE id = ?)
+ AND NOT EXISTS (SELECT 1 FROM instruction n WHERE n.row_id = i.row_id AND n.revision_of = i.id) ORDER BY i.id`, []any{row}, func(r *sql.Rows) error {
 		list = append(list, Item{})
 		return list[len(list)-1].scan(r)
 	})
@@ -123,7 +124,7 @@ func (tx *Tx) OfFile(file, after int64, state payment.State, limit int) (list []
 
 // AcceptRow notes that a held row goes on.
 func (tx *Tx) AcceptRow(document int64) error {
-	_, err := tx.exec("UPDATE row SET state = 'accepted', code = '', message = '' WHERE document = ? AND id >= ? AND state = 'held'", document, document)
+	_, err := tx.exec("UPDATE row SET state = 'accepted', code = '', message = '' WHERE document = ? AND state = 'held'", document)
 	return err
 }
 
@@ -133,7 +134,7 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 		return 0, fmt.Errorf("%w: it is %s", ErrState, it.State)
 	}
 	var newer int64
-	if err := tx.one("SELECT count(*) FROM instruction WHERE revision_of = ?", it.ID).Scan(&newer); err != nil {
+	if err := tx.one("SELECT count(*) FROM instruction WHERE revision_of = ? AND revision_of > 0 AND row_id = ?", it.ID, it.RowID).Scan(&newer); err != nil {
 		return 0, err
 	}
 	if newer > 0 {
@@ -143,7 +144,11 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 		return 0, err
 	}
 	next := it.Instruction
-	next.Revision++
+	free := *it
+	free.ID = id
+	if next.Revision, err = tx.freeRevision(&free); err != nil {
+		return 0, err
+	}
 	_, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, body, revision_of)
  SELECT ?, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, ?, ?, identity, fingerprint, amount, currency, 'accepted', body, id FROM instruction WHERE id = ?`, id, next.Revision, payment.NewKey(&next), it.ID)
 	if err != nil {
@@ -153,15 +158,9 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 	return id, err
 }
 
-// ReleaseFile lets a held, judged file go on; approved, where not "", is what its flow's first file is released for.
-func (tx *Tx) ReleaseFile(f *File, approved string, delay, patience time.Duration) error {
-	if err := tx.SetFile(f.ID, []string{FileHeld}, "state", FileAccepted, "released", f.Released+" "+f.Code, "code", "", "message", "", "send_after", tx.Now+delay.Microseconds(), "deadline", tx.Now+patience.Microseconds()); err != nil {
-		return err
-	}
-	if approved == "" {
-		return nil
-	}
-	return tx.SetFlow(f.Flow, "approved", approved)
+// ReleaseFile lets a held, judged file go on; f.Released says which holds were lifted.
+func (tx *Tx) ReleaseFile(f *File, delay, patience time.Duration) error {
+	return tx.SetFile(f.ID, []string{FileHeld}, "state", FileAccepted, "released", f.Released, "code", "", "message", "", "send_after", tx.Now+delay.Microseconds(), "deadline", tx.Now+patience.Microseconds())
 }
 
 // Status is what `navette status` tells of one flow.

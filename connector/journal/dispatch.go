@@ -26,6 +26,7 @@ type Item struct {
 	AnsweredAt     int64
 	RevisionOf     int64
 	Fingerprint    string
+	Doubted        bool // it was uncertain before it was queued to be sent again
 }
 
 const itemColumns = `i.id, i.file_id, i.row_id, i.line, i.flow, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.lane, i.revision, i.key, i.amount, i.currency,

@@ -144,6 +144,17 @@ func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect paymen
 	}
 	e := Event{InstructionID: it.ID, Flow: it.Source.Flow, Account: account, Word: happened.Word, State: next.State, Previous: it.State, Amount: happened.Amount, Moved: happened.Moved,
 		Method: next.Method, PaymentID: it.OwnPaymentID, TransactionID: next.TransactionID, OccurredAt: at, Reason: n.Reason, PSPEvent: n.EventID, Tell: happened.Tell}
+	if payment.Beyond(next.State) && (it.State == payment.Refused || it.State == payment.Expired || it.State == payment.Cancelled) {
+		// Paid late: whoever was asked anew must not pay twice. A person decides about what was not sent yet.
+		n, err := tx.exec(`UPDATE instruction SET state = 'held', code = 'NV-1404', message = ? WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ? AND state = 'accepted'`,
+			"late payment of an earlier request of this reference", it.Lane, it.Part, account, it.Namespace, it.ID)
+		if err != nil {
+			return true, 0, err
+		}
+		if n > 0 {
+			effect = payment.Conflict
+		}
+	}
 	return true, effect, tx.AddEvents([]Event{e})
 }
 

@@ -20,6 +20,8 @@ type Line struct {
 	Link          string
 	AnsweredAt    int64 // microseconds, 0 = not answered
 	DocFields     []byte
+
+	parts []Line // of a row with several instructions, while they are read
 }
 
 // Rows lists the rows of a file behind after, in line order, as the intake judged them; Raw is not read.
@@ -41,6 +43,7 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 // Lines lists the rows of a file behind after, in line order, with their bytes and the first instruction of each row's
 // document; fields: with the document's fields, too.
 func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) (list []Line, err error) {
+	read := 0
 	document, join := "NULL", ""
 	if fields {
 		document, join = "d.fields", " LEFT JOIN personal d ON d.row_id = r.document"
@@ -57,13 +60,54 @@ func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, field
 		if !amount.Valid {
 			l.Amount = payment.Amount{}
 		}
+		read++
 		if n := len(list); n > 0 && list[n-1].ID == l.ID {
-			return err // a further part or revision of the same document
+			list[n-1].merge(l)
+			return err
 		}
+		l.parts = []Line{l}
 		list = append(list, l)
 		return err
 	})
+	if read == limit && len(list) > 1 { // the last one may have parts that are not read yet
+		list = list[:len(list)-1]
+	}
 	return list, err
+}
+
+// merge takes a further instruction of the same row: of one part the newer revision counts, of several parts the worst.
+func (l *Line) merge(more Line) {
+	newer := false
+	for i := range l.parts {
+		if l.parts[i].Part == more.Part {
+			l.parts[i], newer = more, true
+		}
+	}
+	parts := l.parts
+	if !newer {
+		parts = append(parts, more)
+	}
+	worst := parts[0]
+	for _, p := range parts[1:] {
+		if badness(p.Payment) > badness(worst.Payment) {
+			worst = p
+		}
+	}
+	*l = worst
+	l.parts = parts
+}
+
+// badness orders states by what a person must hear of first.
+func badness(s payment.State) int {
+	switch s {
+	case payment.Refused:
+		return 3
+	case payment.Held, payment.Uncertain:
+		return 2
+	case payment.Sending, payment.Accepted, payment.Pending:
+		return 1
+	}
+	return 0
 }
 
 // LineOf reads one row with what became of it.

@@ -56,6 +56,7 @@ CREATE TABLE row (
   kind TEXT NOT NULL, reference TEXT NOT NULL, amount BIGINT, currency TEXT NOT NULL,
   state TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
 CREATE INDEX row_file ON row (file_id, id);
+CREATE INDEX row_document ON row (document);
 
 -- Personal data, apart so that it can be erased: source cells, customer, fields. Events hold none.
 -- body is that of the document's first instruction, without the customer: the instruction's own row stays small, since it is
@@ -80,6 +81,8 @@ CREATE TABLE instruction (
 CREATE INDEX instruction_lane ON instruction (lane, part);
 CREATE INDEX instruction_unfinished ON instruction (file_id, id) WHERE state IN ('accepted', 'held', 'sending', 'uncertain', 'pending');
 CREATE INDEX instruction_row ON instruction (row_id);
+CREATE INDEX instruction_file ON instruction (file_id, id);
+CREATE INDEX instruction_revision ON instruction (revision_of) WHERE revision_of > 0;
 CREATE INDEX instruction_identity ON instruction (identity) WHERE identity <> '';
 CREATE INDEX instruction_payment ON instruction (payment_id) WHERE payment_id <> '';
 CREATE INDEX instruction_transaction ON instruction (transaction_id) WHERE transaction_id <> '';

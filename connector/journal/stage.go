@@ -203,7 +203,7 @@ type Verdict struct {
 	Document      int64  // id of its first row
 	State         string // RowRejected, RowDuplicate, RowHeld; RowAccepted keeps it
 	Code, Message string
-	Revision      int64 // >0: it goes on as that revision of KnownID
+	Again         bool // what goes on, now or once it is released, is the next revision of what is known: a key of its own
 	RevisionOf    int64
 }
 
@@ -212,7 +212,7 @@ type Verdict struct {
 func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
 	for _, v := range verdicts {
 		if v.State != RowAccepted {
-			if _, err := tx.exec("UPDATE row SET state = ?, code = ?, message = ? WHERE document = ? AND file_id = ? AND id >= ? ", v.State, v.Code, v.Message, v.Document, f.ID, v.Document); err != nil {
+			if _, err := tx.exec("UPDATE row SET state = ?, code = ?, message = ? WHERE document = ? AND file_id = ?", v.State, v.Code, v.Message, v.Document, f.ID); err != nil {
 				return err
 			}
 		}
@@ -226,7 +226,7 @@ func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
 		if err != nil {
 			return err
 		}
-		if v.Revision > 0 {
+		if v.Again && (v.State == RowAccepted || v.State == RowHeld) {
 			if err := tx.revise(f, v); err != nil {
 				return err
 			}
@@ -235,7 +235,8 @@ func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
 	return nil
 }
 
-// revise makes the staged instructions of a document the next revision of a known one: a new key.
+// revise makes the staged instructions of a document the next revisions of what has the same key otherwise, in any file
+// or flow of the account, staged ones included: no two instructions ever share a key.
 func (tx *Tx) revise(f *File, v Verdict) error {
 	var list []int64
 	err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ?", []any{v.Document, f.ID}, func(r *sql.Rows) error {
@@ -252,12 +253,26 @@ func (tx *Tx) revise(f *File, v Verdict) error {
 		if err != nil {
 			return err
 		}
-		it.Revision = int(v.Revision)
-		if _, err := tx.exec("UPDATE instruction SET revision = ?, key = ?, revision_of = ? WHERE id = ?", v.Revision, payment.NewKey(&it.Instruction), v.RevisionOf, id); err != nil {
+		if it.Revision, err = tx.freeRevision(&it); err != nil {
+			return err
+		}
+		if _, err := tx.exec("UPDATE instruction SET revision = ?, key = ?, revision_of = ? WHERE id = ?", it.Revision, payment.NewKey(&it.Instruction), v.RevisionOf, id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// freeRevision is the first revision whose key nothing else has.
+func (tx *Tx) freeRevision(it *Item) (revision int, err error) {
+	if it.Kind == payment.Request {
+		err = tx.one("SELECT coalesce(max(revision), -1) + 1 FROM instruction WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id <> ?",
+			it.Lane, it.Part, it.Account, it.Namespace, it.ID).Scan(&revision)
+	} else {
+		err = tx.one("SELECT coalesce(max(revision), -1) + 1 FROM instruction WHERE identity = ? AND identity <> '' AND account = ? AND namespace = ? AND id <> ?",
+			payment.Identity(&it.Instruction), it.Account, it.Namespace, it.ID).Scan(&revision)
+	}
+	return revision, err
 }
 
 // Spoil rejects every row of a staged file that was good, and drops its instructions: reject_file, failed controls.
@@ -276,6 +291,16 @@ func (tx *Tx) HoldOver(f *File, currency string, limit int64, code, message stri
 		return 0, err
 	}
 	return tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND amount > ?", code, message, f.ID, currency, limit)
+}
+
+// HoldRemainders holds the refunds of a staged file that name no amount: what they would give back is not known.
+func (tx *Tx) HoldRemainders(f *File, code, message string) error {
+	if _, err := tx.exec(`UPDATE row SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND document IN
+ (SELECT row_id FROM instruction WHERE file_id = ? AND operation = 'refund' AND amount IS NULL)`, code, message, f.ID, f.ID); err != nil {
+		return err
+	}
+	_, err := tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND operation = 'refund' AND amount IS NULL", code, message, f.ID)
+	return err
 }
 
 // Total is the sum of accepted instructions of one currency.
