@@ -153,8 +153,8 @@ func (s *service) Close() error {
 }
 
 // build makes the connector of a configuration; nothing runs yet.
-func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, meter *connector.Meter, place gatewayPlace) (s *service, err error) {
-	s = &service{cfg: cfg}
+func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, meter *connector.Meter, place gatewayPlace) (_ *service, err error) {
+	s := &service{cfg: cfg}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

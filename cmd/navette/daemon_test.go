@@ -1072,6 +1072,22 @@ func TestReload(t *testing.T) {
 		return nil
 	})
 	w.configured(t, "", "", "g: {in: $DIR/in2, out: $DIR/out2, done: $DIR/done2, rejected: $DIR/rejected2, quiet: 0s, poll: 50ms, mapping: w, gateway: psp}")
+	mapping := filepath.Join(w.dir, "etc", "mappings", "w.yaml")
+	for n, broken := range []string{"navette: mapping/v1\nname: w\nfeilds: []\n", ""} {
+		if err := os.WriteFile(mapping, []byte(broken), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hup()
+		s.eventually(t, "a mapping that does not load is refused", func() error {
+			if got := len(s.log.events("config.refused")); got != 3+n {
+				return fmt.Errorf("%d refusals", got)
+			}
+			return nil
+		})
+	}
+	if err := os.WriteFile(mapping, []byte(worldMapping), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	hup()
 	s.logs(t, "config.reloaded", `"flows":2`)
 	s.eventually(t, "in2 is made", func() error { _, err := os.Stat(filepath.Join(w.dir, "in2")); return err })
@@ -1148,4 +1164,64 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("navette %q does not name the wrong key:\n%s", args, out)
 		}
 	}
+	for what, broken := range map[string]func(etc string) error{
+		"mapping that does not load": func(etc string) error {
+			return os.WriteFile(etc+"/mappings/w.yaml", []byte("navette: mapping/v1\nname: w\nfeilds: []\n"), 0o600)
+		},
+		"secret that is not there":  func(etc string) error { return os.Remove(etc + "/token") },
+		"configuration not there":   func(etc string) error { return os.RemoveAll(etc) },
+		"configuration that is nil": func(etc string) error { return os.WriteFile(etc+"/navette.yaml", []byte("flows: {f: }\n"), 0o600) },
+	} {
+		w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+		if err := broken(filepath.Join(w.dir, "etc")); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %s", what, strings.TrimSpace(w.says(t, 3, "run")))
+	}
+}
+
+// TestTermWaiting: a PSP that asks for ten minutes, or never answers, does not keep the daemon from stopping; what waited
+// is sent by the next one.
+func TestTermWaiting(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []sandbox.Fault{"429", "503", sandbox.Hang, "401"} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			w, f := two(t, "")
+			w.faults(t, sandbox.Faults{Always: fault, RetryAfter: "600"})
+			s := w.serve(t)
+			s.sends(t, "wait", 20)
+			seen := f.seen.Load()
+			s.eventually(t, "it is waiting", func() error {
+				if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals == 0 {
+					return fmt.Errorf("%d requests since %d, %w", f.seen.Load(), seen, err)
+				}
+				return nil
+			})
+			s.stop(t)
+			w.faults(t, sandbox.Faults{})
+			s = w.serve(t)
+			s.sent(t, "wait", 20)
+		})
+	}
+}
+
+// TestBadStart: folders that cannot be are an alarm, and no reason not to serve the others.
+func TestBadStart(t *testing.T) {
+	t.Parallel()
+	w, _ := two(t, "")
+	takeAway(t, filepath.Join(w.dir, "in"))
+	takeAway(t, filepath.Join(w.dir, "out"))
+	s := w.serve(t)
+	s.waits(t, 2, "start")
+	s.logs(t, "NV-3001", `"flow":"f"`)
+	if code, body := s.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(body, "intake:f") {
+		t.Errorf("readyz tells %d %s, want 200 and intake:f degraded", code, body)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(w.dir, "in")), os.Remove(filepath.Join(w.dir, "out"))); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(t, "the folder is made", func() error { return os.WriteFile(filepath.Join(w.dir, "in", ".here"), nil, 0o600) })
+	s.sends(t, "start", 1)
+	s.sent(t, "start", 1)
 }

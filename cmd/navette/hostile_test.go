@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 )
@@ -248,6 +249,118 @@ func TestHostileNames(t *testing.T) {
 	for _, args := range [][]string{{"files"}, {"files", "--json"}, {"rows"}, {"status"}, {"where", "NAME-1"}} {
 		if out := w.says(t, 0, args...); strings.ContainsAny(out, "\x1b") {
 			t.Errorf("navette %q prints a name's escape sequence: %q", args, out)
+		}
+	}
+}
+
+// TestLongRows: rows that are long, and within every bound, cost no more memory than short ones.
+func TestLongRows(t *testing.T) {
+	t.Parallel()
+	wide := strings.Repeat("x;", 1<<20) + "\r\n"
+	for _, tt := range []struct {
+		name, text string
+		rows       int
+		known      string
+	}{
+		{"many-short", head + strings.Repeat("B;x;y;z\r\n", 20000), 20000, ""},
+		{"many-long", head + strings.Repeat(strings.Repeat("B", 1000000)+";x;y;z\r\n", 50), 50, "known: documents are staged and returns are read 500 rows at a time, whatever their bytes"},
+		{"wide", head + line("WIDE", "10,00") + strings.Repeat(wide, 3), 4, "known: a row of a million cells takes 140 MiB; there is no bound on columns"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.known != "" {
+				t.Skip(tt.known)
+			}
+			w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+			w.configured(t, "", "")
+			s := w.serve(t)
+			w.place(t, "in", "long.csv", []byte(tt.text))
+			if rows := s.answer(t, "out", "long.ack.csv"); len(rows) != tt.rows {
+				t.Errorf("it is answered with %d rows, want %d", len(rows), tt.rows)
+			}
+			if got := s.peak(t); got > memory {
+				t.Errorf("the daemon held %d MiB at its peak, want at most %d", got>>20, memory>>20)
+			}
+		})
+	}
+}
+
+// TestTakenNames: what stands in the out folder under a return's name is never overwritten, followed or opened, whatever
+// it is.
+func TestTakenNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", "")
+	out, outside := filepath.Join(w.dir, "out"), filepath.Join(w.dir, "outside")
+	if err := errors.Join(os.WriteFile(outside, []byte("precious"), 0o644), os.WriteFile(out+"/file.ack.csv", []byte("precious"), 0o644), os.WriteFile(out+"/file.ret.csv", nil, 0o644),
+		os.Symlink(outside, out+"/link.ack.csv"), os.Symlink(out+"/nowhere", out+"/link.ret.csv"), syscall.Mkfifo(out+"/pipe.ack.csv", 0o644), os.Mkdir(out+"/pipe.ret.csv", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	s := w.serve(t)
+	for _, stem := range []string{"file", "link", "pipe"} {
+		w.place(t, "in", stem+".csv", []byte(head+line("TAKEN-"+stem, "10,00")))
+	}
+	for _, stem := range []string{"file", "link", "pipe"} {
+		if rows := s.answer(t, "out", stem+".ack.2.csv"); len(rows) != 1 || rows[0]["state"] != "accepted" {
+			t.Errorf("%s is acknowledged %v", stem, rows)
+		}
+		if rows := s.answer(t, "out", stem+".ret.2.csv"); len(rows) != 1 || rows[0]["nv_state"] != "sent" {
+			t.Errorf("%s is answered %v", stem, rows)
+		}
+	}
+	for name, want := range map[string]string{outside: "precious", out + "/file.ack.csv": "precious", out + "/file.ret.csv": ""} {
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s holds %q (%v), want %q", filepath.Base(name), b, err, want)
+		}
+	}
+	if _, err := os.Lstat(out + "/nowhere"); err == nil {
+		t.Error("a link was followed to where nothing stood")
+	}
+}
+
+// TestHeldFiles: files that are too old or too large wait, unread where they are too large, and go on when released.
+func TestHeldFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
+	w.configured(t, "", `max_age: 1d, limits: {bytes: 4KB, rows: 10}`)
+	tmp := filepath.Join(w.dir, "old.csv")
+	old := time.Now().Add(-48 * time.Hour)
+	if err := errors.Join(os.WriteFile(tmp, []byte(head+line("OLD", "10,00")), 0o644), os.Chtimes(tmp, old, old), os.Rename(tmp, filepath.Join(w.dir, "in", "old.csv"))); err != nil {
+		t.Fatal(err)
+	}
+	many := head
+	for i := range 11 {
+		many += line(fmt.Sprintf("MANY-%d", i), "10,00")
+	}
+	w.place(t, "in", "many.csv", []byte(many))
+	w.place(t, "in", "large.csv", []byte(head+line("LARGE", "10,00")+strings.Repeat("x;y;z;a\r\n", 1000)))
+	s := w.serve(t)
+	w.place(t, "in", "good.csv", []byte(head+line("GOOD", "10,00")))
+	s.answer(t, "out", "good.ret.csv")
+	for name, code := range map[string]string{"old.csv": "NV-1006", "many.csv": "NV-1504", "large.csv": "NV-1504"} {
+		s.eventually(t, name+" is held", func() error {
+			if f := w.file(t, name); f.State != "held" || f.Code != code {
+				return fmt.Errorf("%s %s, want held %s", f.State, f.Code, code)
+			}
+			return nil
+		})
+	}
+	if l, err := w.psp.Ledger(); err != nil || l.Totals.Arrivals != 1 {
+		t.Errorf("%d rows were sent, want the good file's one (%v)", l.Totals.Arrivals, err)
+	}
+	w.says(t, 0, "release", w.file(t, "old.csv").ID, "--reason", "late but good")
+	w.says(t, 0, "release", w.file(t, "many.csv").ID, "--reason", "a good month")
+	w.says(t, 0, "refuse", w.file(t, "large.csv").ID, "--reason", "not ours")
+	s.answer(t, "out", "old.ret.csv")
+	if rows := s.answer(t, "out", "many.ret.csv"); len(rows) != 11 {
+		t.Errorf("many.csv is answered with %d rows, want 11", len(rows))
+	}
+	if rows := s.answer(t, "out", "large.ack.csv"); len(rows) != 1 || rows[0]["line"] != "0" || rows[0]["state"] != "rejected" || rows[0]["code"] != "NV-1504" {
+		t.Errorf("the refused file is answered %v, want one row rejected with NV-1504", rows)
+	}
+	for ref, want := range map[string]int{"OLD": 1, "MANY-10": 1, "LARGE": 0} {
+		if n, _ := w.effects(t, ref); n != want {
+			t.Errorf("%s had %d effects, want %d", ref, n, want)
 		}
 	}
 }
