@@ -76,6 +76,9 @@ func (w *follow) changes(ctx context.Context, cursor string) error {
 			}
 			return nil
 		}
+		if errors.Is(err, payment.ErrStopped) { // the same credentials would be refused for sending, too
+			w.dispatch.stop(ctx, err)
+		}
 		if err != nil {
 			return fmt.Errorf("feed: %w", err)
 		}

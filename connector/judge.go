@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/message"
@@ -82,7 +83,7 @@ func (n *intake) unstage(ctx context.Context, f *journal.File) error {
 
 // stage reads the file and writes its documents, invisible, in chunks: memory does not know the file's length.
 func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.Reading) error {
-	staged := make([]journal.Staged, 0, chunk)
+	staged, held := make([]journal.Staged, 0, chunk), 0
 	flush := func() error {
 		if len(staged) == 0 {
 			return nil
@@ -91,7 +92,8 @@ func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.R
 			return err
 		}
 		err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Stage(f, staged) })
-		staged = staged[:0]
+		clear(staged)
+		staged, held = staged[:0], 0
 		return err
 	}
 	for doc, err := range reading.Documents(ctx) {
@@ -99,7 +101,10 @@ func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.R
 			return err
 		}
 		staged = append(staged, n.staged(f, doc))
-		if len(staged) == chunk {
+		for i := range doc.Rows {
+			held += 2*len(doc.Rows[i].Raw) + len(doc.Fields)
+		}
+		if len(staged) == chunk || held > pageBytes {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -121,13 +126,17 @@ func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged 
 		}
 		code, text = mappings.Summary(doc.Problems, locale)
 	default:
-		if unsupported := n.unsupported(doc); unsupported != nil {
+		if smuggled(doc) {
+			state, code = journal.RowRejected, "NV-1209"
+			text = message.Literal("caractère de commande dans une référence ou un identifiant", "control character in a reference or an identifier").In(locale)
+		} else if unsupported := n.unsupported(doc); unsupported != nil {
 			state, code, text = journal.RowRejected, "NV-2002", unsupported.In(locale)
 		} else if doc.Hold != nil {
 			state, s.Held = journal.RowHeld, true
 			code, text = doc.Hold.Code, doc.Hold.Text.In(locale)
 		}
 	}
+	text = oneLine(text)
 	kind := string(doc.Operation)
 	if doc.Kind == payment.Request {
 		kind = string(payment.Request)
@@ -155,6 +164,32 @@ func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged 
 		s.Customer = &s.Instructions[0].Customer
 	}
 	return s
+}
+
+// smuggled tells whether what names a document holds control characters: they would reach terminals, logs and the PSP.
+func smuggled(doc *mappings.Document) bool {
+	for i := range doc.Instructions {
+		in := &doc.Instructions[i]
+		for _, s := range [...]string{in.Reference, in.Part, in.TransactionID, in.PaymentID, in.ERPKey} {
+			if strings.ContainsFunc(s, unicode.IsControl) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// oneLine keeps a sentence that quotes a cell on one line.
+func oneLine(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 // unsupported tells what the gateway cannot do: refused at intake, not at sending.

@@ -43,7 +43,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 			if err != nil {
 				return err
 			}
-			err = e.lines(ctx, f.ID, complete, func(l *journal.Line) error {
+			err = e.lines(ctx, f, complete, func(l *journal.Line) error {
 				state, code, text := rowAnswer(f, l)
 				if r.On == mappings.OnRejects && state != journal.RowRejected {
 					return nil

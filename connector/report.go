@@ -18,8 +18,11 @@ import (
 	"github.com/navette-connect/navette/mappings"
 )
 
-// page is how many rows or events are read at a time when a return is written.
-const page = 500
+// page is how many rows or events are read at a time when a return is written, as far as about pageBytes of them go.
+const (
+	page      = 500
+	pageBytes = 1 << 20
+)
 
 // ackRow, statusRow are the rows of the default returns (contract §5). Columns are only ever added at the end.
 type ackRow struct {
@@ -130,12 +133,16 @@ const (
 )
 
 // lines passes every row of a file, in line order, page by page: memory does not know how many there are.
-func (e *engine) lines(ctx context.Context, file int64, what int, to func(*journal.Line) error) error {
+func (e *engine) lines(ctx context.Context, f *journal.File, what int, to func(*journal.Line) error) error {
+	file, rows := f.ID, page
+	if f.Rows > 0 && f.Size/f.Rows > pageBytes/page { // long rows: fewer at a time
+		rows = int(max(pageBytes/(f.Size/f.Rows), 2))
+	}
 	read := func(after int64) ([]journal.Line, error) {
 		if what == judged {
-			return e.j.Rows(ctx, file, after, page)
+			return e.j.Rows(ctx, file, after, rows)
 		}
-		return e.j.Lines(ctx, file, after, page, what == complete)
+		return e.j.Lines(ctx, file, after, rows, what == complete)
 	}
 	for after := int64(0); ; {
 		list, err := read(after)
@@ -172,7 +179,7 @@ func (e *engine) ack(ctx context.Context, f *journal.File, w *mappings.Writer, l
 		rows = append(rows, ackRow{State: state, Code: f.Code, Message: f.Message})
 		return flush()
 	}
-	err := e.lines(ctx, f.ID, judged, func(l *journal.Line) error {
+	err := e.lines(ctx, f, judged, func(l *journal.Line) error {
 		state, code, text := rowAnswer(f, l)
 		rows = append(rows, ackRow{Line: l.Line, Kind: l.Kind, Reference: l.Reference, Amount: decimal(l.Amount, lay.Dialect), Currency: l.Amount.Currency, State: state, Code: code, Message: text})
 		if len(rows) == page {
@@ -210,7 +217,7 @@ func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Write
 	if err := w.WriteHead(lay.Head, "nv_code", "nv_message"); err != nil {
 		return err
 	}
-	return e.lines(ctx, f.ID, answered, func(l *journal.Line) error {
+	return e.lines(ctx, f, answered, func(l *journal.Line) error {
 		if l.State != journal.RowRejected {
 			return nil
 		}
@@ -223,7 +230,7 @@ func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer
 	if err := w.WriteHead(lay.Head, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
 		return err
 	}
-	return e.lines(ctx, f.ID, answered, func(l *journal.Line) error {
+	return e.lines(ctx, f, answered, func(l *journal.Line) error {
 		state, code, text := l.State, l.Code, l.Message
 		at := f.JudgedAt
 		if l.Payment != "" {

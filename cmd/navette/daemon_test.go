@@ -1223,7 +1223,6 @@ func TestBadStart(t *testing.T) {
 // TestFeedRefused: credentials that the feed refuses stop the gateway as those of a POST do, and are not tried for ever.
 func TestFeedRefused(t *testing.T) {
 	t.Parallel()
-	t.Skip("known: a feed that answers 401 is an alarm, asked again at each poll; only a POST, a look-up or a read stops the gateway")
 	w, f := two(t, "")
 	w.faults(t, sandbox.Faults{Feed: "401", Lookup: "401"})
 	s := w.serve(t)

@@ -256,21 +256,15 @@ func TestHostileNames(t *testing.T) {
 // TestLongRows: rows that are long, and within every bound, cost no more memory than short ones.
 func TestLongRows(t *testing.T) {
 	t.Parallel()
-	wide := strings.Repeat("x;", 1<<20) + "\r\n"
 	for _, tt := range []struct {
 		name, text string
 		rows       int
-		known      string
 	}{
-		{"many-short", head + strings.Repeat("B;x;y;z\r\n", 20000), 20000, ""},
-		{"many-long", head + strings.Repeat(strings.Repeat("B", 1000000)+";x;y;z\r\n", 50), 50, "known: documents are staged and returns are read 500 rows at a time, whatever their bytes"},
-		{"wide", head + line("WIDE", "10,00") + strings.Repeat(wide, 3), 4, "known: a row of a million cells takes 140 MiB; there is no bound on columns"},
+		{"many-short", head + strings.Repeat("B;x;y;z\r\n", 20000), 20000},
+		{"many-long", head + strings.Repeat(strings.Repeat("B", 1000000)+";x;y;z\r\n", 50), 50},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if tt.known != "" {
-				t.Skip(tt.known)
-			}
 			w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
 			w.configured(t, "", "")
 			s := w.serve(t)
@@ -368,7 +362,6 @@ func TestHeldFiles(t *testing.T) {
 // TestControlCharacters: what a cell smuggles in stays in its echo: no other line of an ack, no terminal, no PSP sees it.
 func TestControlCharacters(t *testing.T) {
 	t.Parallel()
-	t.Skip("known: a reference with an escape sequence is accepted and sent; a message repeats the line break of the cell it speaks of")
 	w := newWorld(t, 1, sandbox.None, sandbox.Faults{})
 	w.configured(t, "", "")
 	s := w.serve(t)
