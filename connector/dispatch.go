@@ -289,7 +289,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			d.gate.release()
 			return back(payment.ErrStopped)
 		}
-		if lookFirst && !(try == 0 && it.Doubted) { // a doubt was settled just before it was queued again
+		if lookFirst && !(try == 0 && d.settled(it)) {
 			out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
 			switch {
 			case err == nil:
@@ -333,6 +333,12 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			return d.unknown(it, err), true
 		}
 	}
+}
+
+// settled tells that a doubt was settled just before the instruction was queued again, and still is: a key that counted on
+// the PSP's idempotency must not outlive its window while it waits at the gate.
+func (d *dispatch) settled(it *journal.Item) bool {
+	return it.Doubted && (!d.account.Idempotent || d.now().UnixMicro()-it.SentAt < d.account.Window.Microseconds())
 }
 
 // exchange submits once. Stopping does not cut it short: an answer in flight is awaited, as long as the time-out allows.

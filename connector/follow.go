@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -146,7 +147,7 @@ func (w *follow) apply(tx *journal.Tx, c payment.Change, unsure bool) (told int,
 			}
 		}
 	}
-	known, effect, err := tx.Apply(w.account.Account, c)
+	known, effect, err := tx.Apply(w.account.Account, c, message.New("NV-1404.late").In(w.dispatch.lang))
 	switch {
 	case err != nil:
 		return 0, err
@@ -170,7 +171,7 @@ func (w *follow) applyStray(tx *journal.Tx, s journal.Stray) error {
 	if err := json.Unmarshal(s.Body, &c); err != nil {
 		return fmt.Errorf("kept news of %s: %w", s.PaymentID, err)
 	}
-	if _, _, err := tx.Apply(w.account.Account, c); err != nil {
+	if _, _, err := tx.Apply(w.account.Account, c, message.New("NV-1404.late").In(w.dispatch.lang)); err != nil {
 		return err
 	}
 	return tx.DropStray(w.account.Account, s)

@@ -128,7 +128,7 @@ func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged 
 	default:
 		if smuggled(doc) {
 			state, code = journal.RowRejected, "NV-1209"
-			text = message.Literal("caractère de commande dans une référence ou un identifiant", "control character in a reference or an identifier").In(locale)
+			text = message.New("NV-1209.control").In(locale)
 		} else if unsupported := n.unsupported(doc); unsupported != nil {
 			state, code, text = journal.RowRejected, "NV-2002", unsupported.In(locale)
 		} else if doc.Hold != nil {

@@ -731,7 +731,7 @@ func TestGatewayDown(t *testing.T) {
 	})
 	again, err := net.Listen("tcp", address)
 	if err != nil {
-		t.Skipf("the address was taken by somebody else: %v", err)
+		t.Fatalf("the address was taken by somebody else: %v", err)
 	}
 	srv := &httptest.Server{Listener: again, Config: &http.Server{Handler: w.psp.Handler()}}
 	srv.Start()

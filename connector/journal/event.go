@@ -114,8 +114,8 @@ func (j *Journal) LastEvent(ctx context.Context) (id int64, err error) {
 }
 
 // Apply holds news against what is known of the request and writes what follows. known is false when nobody here has
-// that payment (yet); the effect tells a conflict, which deserves an alarm.
-func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect payment.Effect, err error) {
+// that payment (yet); late is what is said of a request held because an earlier one was paid late; the effect tells a conflict, which deserves an alarm.
+func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, effect payment.Effect, err error) {
 	it, err := tx.ByPayment(account, n.Now.PaymentID)
 	if err != nil {
 		if err == ErrMissing {
@@ -147,7 +147,7 @@ func (tx *Tx) Apply(account string, n payment.Change) (known bool, effect paymen
 	if payment.Beyond(next.State) && (it.State == payment.Refused || it.State == payment.Expired || it.State == payment.Cancelled) {
 		// Paid late: whoever was asked anew must not pay twice. A person decides about what was not sent yet.
 		n, err := tx.exec(`UPDATE instruction SET state = 'held', code = 'NV-1404', message = ? WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ? AND state = 'accepted'`,
-			"late payment of an earlier request of this reference", it.Lane, it.Part, account, it.Namespace, it.ID)
+			late, it.Lane, it.Part, account, it.Namespace, it.ID)
 		if err != nil {
 			return true, 0, err
 		}
