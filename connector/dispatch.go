@@ -42,6 +42,9 @@ type dispatch struct {
 // groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
 func (d *dispatch) groupSize() int { return min(max(32*d.account.Concurrency, 64), 512) }
 
+// refill is how much room makes a new group worth its commit: small enough that the workers do not run dry meanwhile.
+func (d *dispatch) refill() int { return d.groupSize() / 4 }
+
 // run works until ctx ends, then gives back what certainly did not leave and records what is known.
 func (d *dispatch) run(ctx context.Context) error {
 	var workers, recorder sync.WaitGroup
@@ -132,7 +135,7 @@ func (d *dispatch) stopped(ctx context.Context) (bool, error) {
 // does not keep a small one waiting.
 func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error) {
 	room := d.groupSize() - d.inFlight()
-	if room < d.groupSize()/2 {
+	if room < d.refill() {
 		return d.awaitRoom(ctx), nil
 	}
 	if d.gate.closed(d.now()) {
@@ -233,7 +236,7 @@ func (d *dispatch) count(flying, pending int) {
 	d.mu.Lock()
 	d.flying += flying
 	d.pending += pending
-	room := d.flying+d.pending <= d.groupSize()/2
+	room := d.flying+d.pending <= d.groupSize()-d.refill()
 	d.mu.Unlock()
 	if room && (flying < 0 || pending < 0) {
 		d.wakeOne("dispatch:" + d.account.Account)

@@ -10,25 +10,102 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
 // object is a payment request or an operation as a PSP answers it.
 type object struct {
-	ID               loose  `json:"id"`
-	Key              loose  `json:"idempotency_key"` // not asked for; compared when it comes
-	State            string `json:"state"`
-	Reference        loose  `json:"reference"`
-	Amount           *money `json:"amount"`
-	Paid             *money `json:"paid"`
-	Method           loose  `json:"method"`
-	TransactionID    loose  `json:"transaction_id"`
-	TransactionState loose  `json:"transaction_state"`
-	Link             loose  `json:"link"`
-	Code             loose  `json:"code"`
-	Message          loose  `json:"message"`
-	UpdatedAt        loose  `json:"updated_at"`
+	ID               loose
+	Key              loose // not asked for; compared when it comes
+	State            string
+	Reference        loose
+	Amount           *money
+	Paid             *money
+	Method           loose
+	TransactionID    loose
+	TransactionState loose
+	Link             loose
+	Code             loose
+	Message          loose
+	UpdatedAt        loose
+}
+
+// errObject says that an answer is no object of the protocol.
+var errObject = errors.New("not a JSON object as expected")
+
+// readObject reads an object member by member, once over: it is read for each row that is sent. What it does not know it
+// leaves; of a name that comes twice the last counts.
+func readObject(body []byte) (o object, err error) {
+	if !gjson.ValidBytes(body) {
+		return o, errObject
+	}
+	whole := gjson.ParseBytes(body)
+	if !whole.IsObject() {
+		return o, errObject
+	}
+	whole.ForEach(func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "id":
+			o.ID = looseOf(v)
+		case "idempotency_key":
+			o.Key = looseOf(v)
+		case "state":
+			if v.Type != gjson.String && v.Type != gjson.Null {
+				err = errObject
+			}
+			o.State = valid(v.Str)
+		case "reference":
+			o.Reference = looseOf(v)
+		case "amount":
+			o.Amount, err = moneyOf(v, err)
+		case "paid":
+			o.Paid, err = moneyOf(v, err)
+		case "method":
+			o.Method = looseOf(v)
+		case "transaction_id":
+			o.TransactionID = looseOf(v)
+		case "transaction_state":
+			o.TransactionState = looseOf(v)
+		case "link":
+			o.Link = looseOf(v)
+		case "code":
+			o.Code = looseOf(v)
+		case "message":
+			o.Message = looseOf(v)
+		case "updated_at":
+			o.UpdatedAt = looseOf(v)
+		}
+		return true
+	})
+	return o, err
+}
+
+func looseOf(v gjson.Result) loose {
+	switch v.Type {
+	case gjson.String:
+		return loose(valid(v.Str))
+	case gjson.Number:
+		return loose(v.Raw)
+	}
+	return ""
+}
+
+// valid copies a text out of the answer's body; bytes that are no UTF-8 become U+FFFD.
+func valid(s string) string { return strings.Clone(strings.ToValidUTF8(s, "\uFFFD")) }
+
+// moneyOf reads an amount, if nothing before it has failed.
+func moneyOf(v gjson.Result, before error) (*money, error) {
+	if before != nil || v.Type == gjson.Null {
+		return nil, before
+	}
+	var m money
+	if err := json.Unmarshal([]byte(v.Raw), &m); err != nil { // rare: its strictness is worth its time
+		return nil, errObject
+	}
+	return &m, nil
 }
 
 type money struct {
@@ -82,9 +159,9 @@ func readable(mediaType string) bool {
 // outcome reads the object of an answer. An error is a reason to be in doubt; it quotes nothing of the body but the
 // state's name, redacted.
 func (g *Gateway) outcome(in *payment.Instruction, body []byte) (payment.Outcome, error) {
-	var o object
-	if err := json.Unmarshal(body, &o); err != nil {
-		return payment.Outcome{}, errors.New("not a JSON object as expected")
+	o, err := readObject(body)
+	if err != nil {
+		return payment.Outcome{}, err
 	}
 	if o.Key != "" && string(o.Key) != in.Key {
 		return payment.Outcome{}, errors.New("an object of another key")
@@ -203,9 +280,9 @@ func (g *Gateway) readSnapshot(a *gateway.Answer) (payment.Snapshot, error) {
 }
 
 func (g *Gateway) snapshot(body []byte) (payment.Snapshot, error) {
-	var o object
-	if err := json.Unmarshal(body, &o); err != nil {
-		return payment.Snapshot{}, errors.New("not a JSON object as expected")
+	o, err := readObject(body)
+	if err != nil {
+		return payment.Snapshot{}, err
 	}
 	state, known := requestState(o.State)
 	if !known {
