@@ -79,7 +79,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.flags.Lang, "lang", "", a.say("ui.flag.lang"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.demoCommand(), a.checkCommand(), a.whereCommand(), a.statusCommand(), a.filesCommand(), a.rowsCommand(),
-		a.sandboxCommand(), a.explainCommand(), a.configCommand(), a.versionCommand())
+		a.sandboxCommand(), a.mappingCommand(), a.explainCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.decisionCommands()...)
 	return a.localise(root)
 }

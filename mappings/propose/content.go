@@ -1,0 +1,449 @@
+package propose
+
+import (
+	"net/mail"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// profile is what the cells of one column are like. Shares are of the cells that are not empty.
+type profile struct {
+	at       int
+	title    string
+	likes    map[string]float64 // likeness of the title
+	cells    []string           // of every data row
+	n        int                // not empty
+	rows     int
+	distinct int
+	length   float64 // characters, on average
+
+	email, iban, siren, phone, currency, date, number, decimal, code, letters, operation float64
+	numbers                                                                              marks
+}
+
+func (p *profile) filled() float64 {
+	if p.rows == 0 {
+		return 0
+	}
+	return float64(p.n) / float64(p.rows)
+}
+
+// unlike is the share of different values.
+func (p *profile) unlike() float64 {
+	if p.n == 0 {
+		return 0
+	}
+	return float64(p.distinct) / float64(p.n)
+}
+
+func profileOf(at int, title string, rows []record) *profile {
+	p := &profile{at: at, title: title, likes: likeness(title), rows: len(rows)}
+	seen := map[string]bool{}
+	for _, r := range rows {
+		c := ""
+		if at < len(r.cells) {
+			c = r.cells[at]
+		}
+		p.cells = append(p.cells, c)
+		if c == "" || says("missing", c) {
+			continue
+		}
+		p.n++
+		seen[c] = true
+		p.length += float64(utf8.RuneCountInString(c))
+		add := func(to *float64, is bool) {
+			if is {
+				*to++
+			}
+		}
+		add(&p.email, isEmail(c))
+		add(&p.iban, isIBAN(c))
+		add(&p.siren, isSIREN(c))
+		add(&p.phone, isPhone(c))
+		add(&p.currency, isCurrency(c))
+		add(&p.date, len(datePatterns(c)) > 0)
+		num := readNumber(c)
+		add(&p.number, num.ok)
+		add(&p.decimal, num.ok && (num.decimal != 0 || num.sign))
+		add(&p.code, isCode(c))
+		add(&p.letters, strings.ContainsFunc(c, unicode.IsLetter))
+		add(&p.operation, operationOf(c) != "")
+		if num.ok {
+			p.numbers.add(num)
+		}
+	}
+	p.distinct = len(seen)
+	if p.n > 0 {
+		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.letters, &p.operation, &p.length} {
+			*share /= float64(p.n)
+		}
+	}
+	return p
+}
+
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	if err == nil && a.Address == s {
+		return true
+	}
+	return strings.Count(s, "@") == 1 && !strings.Contains(s, " ") && strings.Contains(s, ".")
+}
+
+// isIBAN checks the figures modulo 97 (ISO 13616).
+func isIBAN(s string) bool {
+	s = strings.ToUpper(strings.ReplaceAll(s, " ", ""))
+	if len(s) < 15 || len(s) > 34 || !ibanForm.MatchString(s) {
+		return false
+	}
+	rest := 0
+	for _, r := range s[4:] + s[:4] {
+		if r >= 'A' {
+			rest = (rest*100 + int(r-'A') + 10) % 97
+		} else {
+			rest = (rest*10 + int(r-'0')) % 97
+		}
+	}
+	return rest == 1
+}
+
+var (
+	ibanForm  = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]+$`)
+	phoneForm = regexp.MustCompile(`^(\+[0-9]{1,3}[ .]?(\(0\))?|00[0-9]{2}|0)[ .-]?[0-9]([ .-]?[0-9]{1,4}){2,6}$`)
+	codeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_.#-]*$`)
+)
+
+// isSIREN checks 9 figures, or the 14 of a SIRET, by Luhn.
+func isSIREN(s string) bool {
+	s = strings.ReplaceAll(s, " ", "")
+	if len(s) != 9 && len(s) != 14 {
+		return false
+	}
+	sum := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+		d := int(s[i] - '0')
+		if (len(s)-i)%2 == 0 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+func isPhone(s string) bool {
+	digits := 0
+	for _, r := range s {
+		if r >= '0' && r <= '9' {
+			digits++
+		}
+	}
+	return digits >= 8 && digits <= 15 && phoneForm.MatchString(s)
+}
+
+func isCurrency(s string) bool {
+	switch strings.ToUpper(s) {
+	case "EUR", "USD", "GBP", "CHF", "CAD", "JPY", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "MAD", "TND", "XOF", "XAF", "XPF", "€", "$", "£", "EURO", "EUROS", "EU", "E":
+		return true
+	}
+	return false
+}
+
+// isCode tells a number of an invoice or customer: one word with a digit.
+func isCode(s string) bool {
+	return len(s) <= 40 && strings.ContainsAny(s, "0123456789") && codeForm.MatchString(strings.ReplaceAll(s, " ", "")) && strings.Count(s, " ") <= 2
+}
+
+// number is a text that may be an amount.
+type number struct {
+	ok       bool
+	decimal  rune // the mark before the last digits; 0: none
+	decimals int
+	group    rune // the thousands mark; 0: none
+	unsure   bool // one mark and three digits behind it: either
+	whole    int  // digits before the mark
+	zeros    bool // begins with zeros, as in fixed positions
+	sign     bool // a currency sign stands beside it
+	negative bool
+	suffix   rune // D or C glued behind
+	overrun  bool
+}
+
+var currencySigns = strings.NewReplacer("€", "", "$", "", "£", "", "EUR", "", "USD", "", "CHF", "", "GBP", "", "Euros", "", "euros", "")
+
+// readNumber takes a text apart whatever marks it has.
+func readNumber(s string) (n number) {
+	body := currencySigns.Replace(s)
+	n.sign = body != s
+	body = trim(body)
+	if strings.HasPrefix(body, "(") && strings.HasSuffix(body, ")") {
+		body, n.negative = body[1:len(body)-1], true
+	}
+	if k := len(body); k > 1 {
+		switch c := body[k-1]; c {
+		case 'D', 'C', 'S', 'H':
+			n.suffix, body = rune(c), trim(body[:k-1])
+		case '-', '+':
+			n.negative, body = c == '-', trim(body[:k-1])
+		}
+	}
+	if strings.HasPrefix(body, "-") || strings.HasPrefix(body, "+") || strings.HasPrefix(body, "−") {
+		n.negative = body[0] != '+'
+		body = trim(strings.TrimLeft(body, "+-−"))
+	}
+	if body == "" || utf8.RuneCountInString(body) > 24 {
+		return n
+	}
+	var parts []string
+	var seps []rune
+	from := 0
+	for i, r := range body {
+		if r >= '0' && r <= '9' {
+			continue
+		}
+		switch r {
+		case '.', ',', ' ', '\u00a0', '\u202f', '\'', '’':
+			if r == '\u00a0' || r == '\u202f' {
+				r = ' '
+			} else if r == '’' {
+				r = '\''
+			}
+			parts, seps = append(parts, body[from:i]), append(seps, r)
+			from = i + utf8.RuneLen(r)
+			if _, size := utf8.DecodeRuneInString(body[i:]); size > 1 {
+				from = i + size
+			}
+		default:
+			return n
+		}
+	}
+	parts = append(parts, body[from:])
+	last := len(parts) - 1
+	n.zeros = len(parts[0]) > 1 && parts[0][0] == '0'
+	grouped := func(k int) bool { // parts[1..k] are three digits, all behind one mark
+		for i := 1; i <= k; i++ {
+			if len(parts[i]) != 3 || seps[i-1] != seps[0] {
+				return false
+			}
+		}
+		return len(parts[0]) >= 1 && len(parts[0]) <= 3
+	}
+	switch {
+	case last == 0:
+		n.ok, n.whole = true, len(parts[0])
+	case last == 1 && (seps[0] == '.' || seps[0] == ','):
+		if parts[1] == "" || parts[0] == "" && parts[1] == "" {
+			return n
+		}
+		n.ok, n.decimal, n.decimals, n.whole = true, seps[0], len(parts[1]), len(parts[0])
+		n.unsure = len(parts[1]) == 3 && len(parts[0]) <= 3 && parts[0] != "0" && parts[0] != ""
+	case grouped(last) && seps[0] != '.' && seps[0] != ',' || grouped(last) && last > 1:
+		n.ok, n.group = true, seps[0]
+	case last > 1 && (seps[last-1] == '.' || seps[last-1] == ',') && seps[last-1] != seps[0] && grouped(last-1) && parts[last] != "":
+		n.ok, n.group, n.decimal, n.decimals = true, seps[0], seps[last-1], len(parts[last])
+	}
+	if n.group != 0 {
+		for i, p := range parts {
+			if i < last || n.decimal == 0 {
+				n.whole += len(p)
+			}
+		}
+	}
+	return n
+}
+
+// marks counts how numbers are written.
+type marks struct {
+	n                         int
+	comma, point, unsure      int // decimal marks; unsure: three digits behind the only mark
+	unsureComma, unsurePoint  int
+	groups                    map[rune]map[rune]int // thousands mark by decimal mark
+	large                     map[rune]int          // numbers of four digits and more without thousands mark, by decimal mark
+	bare, zeros, negative     int
+	decimals                  map[int]int
+	suffixes                  map[rune]int
+	maxWhole, wideBare, signs int
+}
+
+func (m *marks) add(n number) {
+	if m.groups == nil {
+		m.groups, m.large, m.decimals, m.suffixes = map[rune]map[rune]int{}, map[rune]int{}, map[int]int{}, map[rune]int{}
+	}
+	m.n++
+	m.maxWhole = max(m.maxWhole, n.whole)
+	switch {
+	case n.unsure:
+		m.unsure++
+		if n.decimal == ',' {
+			m.unsureComma++
+		} else {
+			m.unsurePoint++
+		}
+	case n.decimal == ',':
+		m.comma++
+		m.decimals[n.decimals]++
+	case n.decimal == '.':
+		m.point++
+		m.decimals[n.decimals]++
+	default:
+		m.bare++
+	}
+	if n.group != 0 {
+		if m.groups[n.group] == nil {
+			m.groups[n.group] = map[rune]int{}
+		}
+		m.groups[n.group][n.decimal]++
+	} else if n.whole >= 4 && !n.zeros {
+		m.large[n.decimal]++
+	}
+	if n.zeros {
+		m.zeros++
+	}
+	if n.negative {
+		m.negative++
+	}
+	if n.suffix != 0 {
+		m.suffixes[n.suffix]++
+	}
+	if n.sign {
+		m.signs++
+	}
+}
+
+func (m *marks) merge(o marks) {
+	if m.groups == nil {
+		m.groups, m.large, m.decimals, m.suffixes = map[rune]map[rune]int{}, map[rune]int{}, map[int]int{}, map[rune]int{}
+	}
+	m.n, m.comma, m.point, m.unsure, m.bare = m.n+o.n, m.comma+o.comma, m.point+o.point, m.unsure+o.unsure, m.bare+o.bare
+	m.unsureComma, m.unsurePoint = m.unsureComma+o.unsureComma, m.unsurePoint+o.unsurePoint
+	m.zeros, m.negative, m.signs = m.zeros+o.zeros, m.negative+o.negative, m.signs+o.signs
+	for g, by := range o.groups {
+		if m.groups[g] == nil {
+			m.groups[g] = map[rune]int{}
+		}
+		for d, k := range by {
+			m.groups[g][d] += k
+		}
+	}
+	for d, k := range o.large {
+		m.large[d] += k
+	}
+	for d, k := range o.decimals {
+		m.decimals[d] += k
+	}
+	for r, k := range o.suffixes {
+		m.suffixes[r] += k
+	}
+}
+
+// decide settles the decimal and the thousands mark of a file; sure is false where the sample leaves it open.
+func (m *marks) decide(otherwise rune) (decimal, group rune, sure bool) {
+	decimal, sure = otherwise, false
+	switch {
+	case m.comma > m.point:
+		decimal, sure = ',', m.point == 0 || m.comma > 2*m.point
+	case m.point > m.comma:
+		decimal, sure = '.', m.comma == 0 || m.point > 2*m.comma
+	case m.comma == 0 && m.unsure == 0: // whole numbers alone
+		sure = false
+	}
+	most, all := 0, m.large[decimal]+m.large[0]
+	for _, g := range []rune{' ', '.', ',', '\''} {
+		n := 0
+		for d, k := range m.groups[g] {
+			if d == decimal || d == 0 {
+				n += k
+			}
+		}
+		if g != decimal {
+			if g == ',' {
+				n += m.unsureComma
+			} else if g == '.' {
+				n += m.unsurePoint
+			}
+			if n > most && n > all {
+				most, group = n, g
+			}
+		}
+	}
+	if m.unsure > 0 && m.comma+m.point == 0 {
+		sure = false
+	}
+	return decimal, group, sure
+}
+
+// dateForm is a way dates are written that the mapping language reads.
+type dateForm struct {
+	pattern string
+	order   string // dmy, mdy, ymd
+	re      *regexp.Regexp
+}
+
+// dateForms are the ways dates are written, the usual ones first.
+var dateForms = sync.OnceValue(func() (out []dateForm) {
+	for _, sep := range []string{"/", "-", ".", " "} {
+		q := regexp.QuoteMeta(sep)
+		for _, f := range []struct{ order, form, re string }{
+			{"dmy", "%d-%m-%Y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})"}, {"mdy", "%m-%d-%Y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})"},
+			{"ymd", "%Y-%m-%d", "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"}, {"dmy", "%d-%m-%y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{2})"},
+			{"mdy", "%m-%d-%y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{2})"},
+		} {
+			re := strings.ReplaceAll(f.re, ")-(", ")"+q+"(")
+			form := strings.ReplaceAll(f.form, "-", sep)
+			for _, time := range []struct{ form, re string }{{"", "$"}, {" %H:%M", " [0-9]{1,2}:[0-9]{2}$"}, {" %H:%M:%S", " [0-9]{1,2}:[0-9]{2}:[0-9]{2}$"},
+				{"T%H:%M:%S", "T[0-9]{2}:[0-9]{2}:[0-9]{2}$"}, {"T%H:%M:%SZ", "T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}} {
+				out = append(out, dateForm{form + time.form, f.order, regexp.MustCompile(re + time.re)})
+			}
+		}
+	}
+	return append(out, dateForm{"%Y%m%d", "ymd", regexp.MustCompile(`^(20[0-9]{2}|19[0-9]{2})([0-9]{2})([0-9]{2})$`)},
+		dateForm{"%d%m%Y", "dmy", regexp.MustCompile(`^([0-9]{1,2})([0-9]{2})(20[0-9]{2}|19[0-9]{2})$`)},
+		dateForm{"%d%m%y", "dmy", regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)},
+		dateForm{"%y%m%d", "ymd", regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)})
+})
+
+// datePatterns gives the patterns by which a text is a date: month and day must be possible, but a day that the month
+// lacks will do (people do write 31/11).
+func datePatterns(s string) (out []dateForm) {
+	if len(s) < 6 || len(s) > 20 || s[0] < '0' || s[0] > '9' {
+		return nil
+	}
+	for _, f := range dateForms() {
+		g := f.re.FindStringSubmatch(s)
+		if g == nil {
+			continue
+		}
+		d, m, y := g[1], g[2], g[3]
+		switch f.order {
+		case "mdy":
+			d, m = m, d
+		case "ymd":
+			d, y = y, d
+		}
+		day, e1 := strconv.Atoi(d)
+		month, e2 := strconv.Atoi(m)
+		year, e3 := strconv.Atoi(y)
+		if len(y) == 2 {
+			if year += 2000; len(s) == 6 && (year < 2015 || year > 2039) {
+				continue
+			}
+		}
+		if e1 == nil && e2 == nil && e3 == nil && day >= 1 && day <= 31 && month >= 1 && month <= 12 && year >= 1950 && year < 2080 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// isSerial tells a spreadsheet's day number of 2010 to 2049.
+func isSerial(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 40179 && n <= 54788
+}

@@ -1,0 +1,185 @@
+package propose
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// operationFields are those of acts on transactions that exist.
+func (w *writer) operationFields() {
+	d := w.d
+	op := d.role["operation"]
+	var pairs, unknown []string
+	seen := map[string]bool{}
+	for _, c := range op.cells {
+		if c == "" || seen[c] {
+			continue
+		}
+		seen[c] = true
+		if is := operationOf(c); is != "" {
+			pairs = append(pairs, quote(c)+": "+is)
+		} else {
+			unknown = append(unknown, c)
+		}
+	}
+	comment := w.guess("propose.operation", "column", w.shown(op))
+	if unknown != nil {
+		comment += " " + w.guess("propose.operation.unknown", "words", strings.Join(unknown[:min(len(unknown), 8)], ", "))
+	}
+	w.fields = append(w.fields, fieldLine{name: "operation", p: op, keys: ", required: true, map: {" + strings.Join(pairs, ", ") + "}", comment: comment, confirm: true})
+	for _, f := range []struct{ name, role, keys string }{{"key", "key", ""}, {"reference", "reference", ""}, {"transaction_id", "transaction_id", ""}} {
+		if p := d.role[f.role]; p != nil && p != op && !w.has(p) {
+			w.fields = append(w.fields, fieldLine{name: f.name, p: p, keys: f.keys})
+		}
+	}
+	if p := d.amountColumn(); p != nil && p != op {
+		keys := ", type: amount"
+		args := []string{"column", w.shown(p), "example", p.example(), "others", w.otherAmounts(), "mark", string(d.decimal)}
+		comment := w.guess("propose.amount.operation", args...)
+		if d.implied {
+			keys += ", implied: 2"
+			comment += " " + w.guess("propose.amount.implied", args...)
+		} else if !d.markSure {
+			comment += " " + w.guess("propose.amount.mark", args...)
+		}
+		w.fields = append(w.fields, fieldLine{name: "amount", p: p, keys: keys, comment: comment, confirm: true})
+	}
+	w.currencyField()
+	if p := d.role["date"]; p != nil && p.n > 0 {
+		w.dateField("date", "date")
+	}
+	for _, role := range []string{"reason", "label"} {
+		if p := d.role[role]; p != nil && p.n > 0 {
+			w.fields = append(w.fields, fieldLine{name: "reason", p: p})
+			break
+		}
+	}
+}
+
+// rules writes which documents ask for nothing, and which must not go.
+func (w *writer) rules() {
+	d := w.d
+	text := func(key string) string {
+		return "{fr: " + quote(sayIn(key, "fr")) + ", en: " + quote(sayIn(key, "en")) + "}"
+	}
+	if d.operation {
+		w.line("rules:")
+		ref, tx := d.reference() != nil, d.role["transaction_id"] != nil && d.role["transaction_id"] != d.reference()
+		cond := `(reference ?? "") == ""`
+		if ref && tx {
+			cond += ` and (transaction_id ?? "") == ""`
+		} else if tx {
+			cond = `(transaction_id ?? "") == ""`
+		}
+		w.line("  - {id: target, when: %s, do: reject, message: %s}", single(cond), text("propose.rule.target"))
+		if d.amountColumn() != nil {
+			w.line("  - {id: negative, when: amount < 0, do: reject, message: %s}", text("propose.rule.negative"))
+		}
+		return
+	}
+	w.line("rules:   # %s", w.say("propose.rules"))
+	if !w.plain {
+		w.documentRules(text)
+	}
+	w.line("  - {id: credit-note, when: amount < 0, do: skip, message: %s}", text("propose.rule.credit"))
+	w.line("  - {id: settled, when: amount == 0, do: skip, message: %s}", text("propose.rule.settled"))
+	w.remark("", w.say("propose.channel"))
+}
+
+// documentRules leaves out credit notes and what is paid, void or a draft, as far as a column tells.
+func (w *writer) documentRules(text func(string) string) {
+	d := w.d
+	list := func(words []string) string {
+		var out []string
+		for _, c := range words {
+			out = append(out, strconv.Quote(plain(c)))
+		}
+		slices.Sort(out)
+		return strings.Join(slices.Compact(out), ", ")
+	}
+	asked := map[*profile]bool{}
+	for i, role := range []string{"doctype", "status", "label"} {
+		p := d.role[role]
+		if p == nil || asked[p] || role == "label" && p.distinct > 6 {
+			continue
+		}
+		bad, good := credits(p)
+		c := w.cell(p)
+		if bad == nil || good == nil || c == "" {
+			continue
+		}
+		asked[p] = true
+		w.remark("  ", w.guess("propose.credits", "column", w.shown(p), "words", strings.Join(bad, ", ")))
+		w.line("  - {id: credit-type%s, when: %s, do: skip, confirm: true, message: %s}", []string{"", "-2", "-3"}[i],
+			single("lower(plain("+c+")) in ["+list(bad)+"]"), text("propose.rule.credit"))
+	}
+	if prefix := d.creditPrefix(); prefix != "" {
+		w.remark("  ", w.guess("propose.prefix", "prefix", prefix))
+		w.line("  - {id: credit-prefix, when: %s, do: skip, confirm: true, message: %s}", single(`reference matches "^`+prefix+`[0-9 ./_-]"`), text("propose.rule.credit"))
+	}
+	if p := d.role["status"]; p != nil && p.n > 0 && !asked[p] {
+		if c := w.cell(p); c != "" {
+			words := slices.Concat(vocabulary()["paid"], vocabulary()["void"])
+			if yesNo(p) {
+				words = vocabulary()["yes"]
+			}
+			w.remark("  ", w.guess("propose.status", "column", w.shown(p), "words", strings.Join(p.values(8), ", ")))
+			w.line("  - {id: status, when: %s, do: skip, confirm: true, message: %s}", single("lower(plain("+c+")) in ["+list(words)+"]"), text("propose.rule.status"))
+		}
+	}
+}
+
+// values lists the different cells of a column, at most so many.
+func (p *profile) values(most int) (out []string) {
+	for _, c := range p.cells {
+		if c != "" && !slices.Contains(out, c) && len(out) < most {
+			out = append(out, strings.Join(strings.Fields(c), " "))
+		}
+	}
+	return out
+}
+
+// yesNo tells a column that answers "is it paid?".
+func yesNo(p *profile) bool {
+	for _, c := range p.cells {
+		switch plain(c) {
+		case "", "oui", "non", "o", "n", "yes", "no", "y", "0", "1", "true", "false", "vrai", "faux", "x", "ja", "nein", "si":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// creditPrefix is the prefix by which credit notes are told among the references, where their amounts have no sign and
+// no column tells them.
+func (d *description) creditPrefix() string {
+	p, amount := d.reference(), d.amountColumn()
+	if p == nil || amount == nil {
+		return ""
+	}
+	for _, prefix := range []string{"AV", "AVO", "AVOIR", "NC", "CN", "GS", "AC", "FAV", "RFAC", "RINV", "CRN", "CM", "A"} {
+		own, other, negative := 0, 0, 0
+		for i, c := range p.cells {
+			head := strings.TrimRight(c, "0123456789 ./_-")
+			if j := strings.IndexAny(c, "0123456789./_- "); j >= 0 {
+				head = c[:j]
+			}
+			switch {
+			case c == "":
+			case head == prefix:
+				own++
+				if readNumber(amount.cells[i]).negative {
+					negative++
+				}
+			default:
+				other++
+			}
+		}
+		if own > 0 && other > own && negative == 0 && (prefix != "A" || own*5 < other && strings.HasPrefix(p.values(1)[0], "F")) {
+			return prefix
+		}
+	}
+	return ""
+}

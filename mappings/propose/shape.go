@@ -1,0 +1,436 @@
+package propose
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// shape is how rows make documents, and which rows are none.
+type shape struct {
+	group    bool     // several rows are one document
+	sum      bool     // their amounts are added
+	rank     bool     // rows of one reference are instalments, numbered in file order
+	fill     *profile // the key of cells that are blank below
+	fillCols []*profile
+	accounts bool // accounting lines: customers' accounts alone are read
+	letters  bool // lettered lines are left out
+	blanks   bool // rows without reference and amount are left out
+	totals   []*profile
+	titles   bool // the titles are repeated
+	types    []string
+	paid     bool // amount = amount - paid
+}
+
+// name gives columns of files without titles their names.
+func (d *description) name() {
+	t := d.t
+	if t.header >= 0 {
+		return
+	}
+	roles := map[*profile]string{}
+	for _, role := range slices.Sorted(maps.Keys(d.role)) {
+		if p := d.role[role]; roles[p] == "" {
+			name := strings.TrimPrefix(role, "-")
+			if base, rest, dotted := strings.Cut(name, "."); dotted && base == "amount" {
+				name = "amount"
+			} else if dotted && base == "customer" {
+				name = rest
+			}
+			roles[p] = strings.ReplaceAll(name, ".", "_")
+		}
+	}
+	seen := map[string]bool{}
+	for i, p := range d.cols {
+		p.title = cmp.Or(roles[p], fmt.Sprintf("col%d", i+1))
+		for n := 2; seen[p.title]; n++ {
+			p.title = fmt.Sprintf("%s%d", cmp.Or(roles[p], "col"), n)
+		}
+		seen[p.title] = true
+		if i < len(t.columns) {
+			t.columns[i].Name = p.title
+		}
+	}
+}
+
+// findMarks settles how amounts are written.
+func (d *description) findMarks() {
+	var all marks
+	zeros, bare, n := 0, 0, 0
+	for _, role := range []string{"amount.open", "amount.gross", "amount.any", "debit", "credit", "line.amount", "-amount.net", "-amount.paid", "-amount.tax"} {
+		p := d.role[role]
+		if p == nil || p.n == 0 {
+			continue
+		}
+		all.merge(p.numbers)
+		if role[0] != '-' {
+			zeros, bare, n = zeros+p.numbers.zeros, bare+p.numbers.bare, n+p.numbers.n
+		}
+	}
+	otherwise := '.'
+	if d.t.delimiter == ';' || d.t.s.opt.Lang == "fr" {
+		otherwise = ','
+	}
+	if d.t.format == "xlsx" {
+		otherwise = '.'
+	}
+	d.decimal, d.group, d.markSure = all.decide(otherwise)
+	if d.group == d.decimal {
+		d.group = 0
+	}
+	p := d.amountColumn()
+	if p != nil && n > 0 && bare*10 >= n*8 {
+		w := plainWords(p.title)
+		cents := slices.ContainsFunc(w, func(s string) bool {
+			return s == "centimes" || s == "cents" || s == "cts" || s == "cent" || s == "ct" || s == "centime" || s == "centimos" || s == "minor"
+		})
+		d.implied = cents || d.t.format == "fixed" && zeros*2 >= n || d.t.header < 0 && zeros*10 >= n*8
+	}
+}
+
+// findDates settles how dates are written: the patterns that most dates have, day before month unless the file says
+// otherwise.
+func (d *description) findDates() {
+	dmy, mdy, either := 0, 0, 0
+	type use struct{ n int }
+	counts := map[string]int{}
+	serial, all := 0, 0
+	for _, role := range []string{"due_on", "issued_on", "date"} {
+		p := d.role[role]
+		if p == nil {
+			continue
+		}
+		for _, c := range p.cells {
+			if c == "" {
+				continue
+			}
+			forms := datePatterns(c)
+			if len(forms) == 0 {
+				if isSerial(c) {
+					serial++
+				}
+				continue
+			}
+			all++
+			orders := map[string]bool{}
+			for _, f := range forms {
+				counts[f.pattern]++
+				orders[f.order] = true
+			}
+			switch {
+			case orders["dmy"] && orders["mdy"]:
+				either++
+			case orders["dmy"]:
+				dmy++
+			case orders["mdy"]:
+				mdy++
+			}
+		}
+	}
+	d.order, d.datesSure = "dmy", true
+	if mdy > dmy {
+		d.order = "mdy"
+	}
+	if dmy == mdy && either > 0 {
+		d.datesSure = false
+		if d.american() {
+			d.order = "mdy"
+		}
+	}
+	if min(dmy, mdy)*3 > max(dmy, mdy) && min(dmy, mdy) > 0 {
+		d.datesSure = false
+	}
+	wrong := "mdy"
+	if d.order == "mdy" {
+		wrong = "dmy"
+	}
+	patterns := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(len(b), len(a)), strings.Compare(a, b))
+	})
+	order := map[string]string{}
+	for _, f := range dateForms() {
+		order[f.pattern] = f.order
+	}
+	for _, p := range patterns {
+		if order[p] == wrong || len(d.dates) > 0 && (counts[p] < 1 || !strings.ContainsAny(p, "/-. ") && !strings.Contains(p, "T")) {
+			continue
+		}
+		if len(d.dates) > 0 && sameDigits(d.dates[0], p) {
+			continue
+		}
+		d.dates = append(d.dates, p)
+	}
+	if len(d.dates) > 1 && !strings.ContainsAny(d.dates[0], "/-. ") {
+		d.dates = d.dates[:1]
+	}
+	// 031126 is a day of 2026 read one way and of 2003 read the other.
+	if len(d.dates) > 0 && (d.dates[0] == "%d%m%y" || d.dates[0] == "%y%m%d") && counts["%d%m%y"] > 0 && counts["%y%m%d"] > 0 {
+		d.datesSure = d.datesSure && (counts["%d%m%y"] > 2*counts["%y%m%d"] || counts["%y%m%d"] > 2*counts["%d%m%y"])
+	}
+	if serial > 0 && (all > 0 || serial > 1) {
+		d.dates = append(d.dates, "excel")
+	}
+	if d.t.format == "xlsx" && !slices.Contains(d.dates, "%Y-%m-%d") {
+		d.dates = append(d.dates, "%Y-%m-%d")
+	}
+}
+
+// sameDigits tells patterns of digits alone that exclude one another.
+func sameDigits(a, b string) bool {
+	return !strings.ContainsAny(a, "/-. ") && !strings.ContainsAny(b, "/-. ")
+}
+
+// american tells files that write the month first: dollars, or titles of a program of that country.
+func (d *description) american() bool {
+	if c := d.role["currency"]; c != nil && slices.ContainsFunc(c.cells, func(s string) bool { return s == "USD" || s == "$" }) && !slices.Contains(c.cells, "EUR") {
+		return true
+	}
+	if p := d.amountColumn(); p != nil {
+		n := 0
+		for _, c := range p.cells {
+			if strings.Contains(c, "$") {
+				n++
+			}
+		}
+		return n > 0
+	}
+	return false
+}
+
+// findShape finds out how rows make documents.
+func (d *description) findShape() {
+	h := &d.shape
+	d.findFill()
+	d.findSkips()
+	if d.operation {
+		return
+	}
+	h.accounts = d.accountFilter() != nil
+	h.letters = d.role["letter"] != nil && d.role["letter"].n > 0 && d.role["letter"].filled() < 0.95
+	if open, gross, paid := d.role["amount.open"], d.grossColumn(), d.role["-amount.paid"]; open == nil && gross != nil && paid != nil && paid.number > 0.8 && paid.n > 0 {
+		h.paid = true
+	}
+	d.findGroups()
+}
+
+func (d *description) grossColumn() *profile {
+	if p := d.role["amount.gross"]; p != nil {
+		return p
+	}
+	return d.role["amount.any"]
+}
+
+// accountFilter is the column by which accounting lines of customers are told from the others; nil where there are none.
+func (d *description) accountFilter() *profile {
+	for _, role := range []string{"account", "customer.id"} {
+		if p := d.role[role]; p != nil && accountShare(p) > 0 && accountShare(p) < 1 {
+			return p
+		}
+	}
+	for _, p := range d.cols {
+		if share := accountShare(p); share > 0.05 && share < 0.97 && p.n > 3 {
+			return p
+		}
+	}
+	return nil
+}
+
+// isCustomer tells whether a row is of a customer's account, where accounts tell.
+func (d *description) isCustomer(i int) bool {
+	p := d.accountFilter()
+	return p == nil || strings.HasPrefix(p.cells[i], "411")
+}
+
+// findFill looks for cells that are blank because they are merged with the one above.
+func (d *description) findFill() {
+	key := d.reference()
+	if key == nil || d.t.header < 0 {
+		return
+	}
+	blankRows, amounts := 0, 0
+	p := d.amountColumn()
+	for i, c := range key.cells {
+		if c == "" && !d.isTotal(i) {
+			blankRows++
+			if p != nil && p.cells[i] != "" {
+				amounts++
+			}
+		}
+	}
+	if key.cells[0] == "" {
+		return
+	}
+	if blankRows > 0 && amounts == 0 && blankRows*8 >= key.rows { // lines of a document under its head
+		others := 0
+		for _, c := range d.cols {
+			for i := range key.cells {
+				if key.cells[i] == "" && c != key && c.cells[i] != "" {
+					others++
+				}
+			}
+		}
+		if others < blankRows {
+			return
+		}
+		d.shape.fill, d.shape.group = key, true
+		for _, c := range d.cols {
+			if c != key && d.used(c) && blankWith(c, key) {
+				d.shape.fillCols = append(d.shape.fillCols, c)
+			}
+		}
+		return
+	}
+	if d.operation {
+		return
+	}
+	// The customer stands once, above several documents.
+	id := cmp.Or(d.role["customer.id"], d.role["customer.name"])
+	if id == nil || id == key || id.cells[0] == "" {
+		return
+	}
+	gaps := 0
+	for i, c := range id.cells {
+		if c == "" && key.cells[i] != "" && p != nil && p.cells[i] != "" {
+			gaps++
+		}
+	}
+	if gaps == 0 || gaps*10 < id.rows {
+		return
+	}
+	for _, role := range []string{"customer.name", "customer.email", "customer.phone", "customer.siren"} {
+		c := d.role[role]
+		if c != nil && c != id && blankWith(c, id) {
+			d.shape.fillCols = append(d.shape.fillCols, c)
+		}
+	}
+	if len(d.shape.fillCols) > 0 {
+		d.shape.fill = id
+	}
+}
+
+// blankWith tells whether a column is blank wherever the key is.
+func blankWith(c, key *profile) bool {
+	for i := range key.cells {
+		if key.cells[i] == "" && c.cells[i] != "" {
+			return false
+		}
+	}
+	return c.n > 0
+}
+
+// isTotal tells rows of sums.
+func (d *description) isTotal(i int) bool {
+	for _, c := range d.cols {
+		if isTotalCell(c.cells[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isTotalCell(s string) bool {
+	p := plain(s)
+	if len(p) > 60 {
+		return false
+	}
+	for _, w := range vocabulary()["total"] {
+		if p == w || strings.HasPrefix(p, w) && len(p) > len(w) && strings.ContainsRune(" :-", rune(p[len(w)])) {
+			return true
+		}
+	}
+	return false
+}
+
+// findSkips looks for rows that are no data: sums, repeated titles, footers.
+func (d *description) findSkips() {
+	h, t := &d.shape, d.t
+	ref, amount := d.reference(), d.amountColumn()
+	for i := range d.cols[0].cells {
+		for _, c := range d.cols {
+			if isTotalCell(c.cells[i]) && c != d.role["label"] && c != d.role["customer.name"] && !slices.Contains(h.totals, c) {
+				h.totals = append(h.totals, c)
+			}
+			if c.cells[i] != "" {
+				break // only what a row begins with
+			}
+		}
+	}
+	for _, r := range d.all {
+		if t.header >= 0 && slices.Equal(r.cells, t.records[t.header].cells) {
+			h.titles = true
+		}
+		at := func(p *profile) string {
+			if p == nil || p.at >= len(r.cells) {
+				return ""
+			}
+			return r.cells[p.at]
+		}
+		if ref != nil && at(ref) == "" && at(amount) == "" && amount != nil && h.fill != ref && !d.operation {
+			h.blanks = true
+		}
+	}
+}
+
+// findGroups finds documents of several rows.
+func (d *description) findGroups() {
+	h, ref := &d.shape, d.reference()
+	if d.amountColumn() == nil { // debit and credit: payments lower what was invoiced
+		h.group, h.sum = true, true
+		return
+	}
+	if h.group || ref == nil {
+		return
+	}
+	groups, seen := map[string][]int{}, map[string]bool{}
+	for i, c := range ref.cells {
+		whole := strings.Join(d.rows[i].cells, "\x00")
+		if c == "" || !d.isCustomer(i) || seen[whole] || d.isTotal(i) {
+			continue
+		}
+		seen[whole] = true
+		groups[c] = append(groups[c], i)
+	}
+	several, rowsOf := 0, 0
+	for _, g := range groups {
+		if len(g) > 1 {
+			several++
+			rowsOf += len(g)
+		}
+	}
+	amount, due := d.amountColumn(), d.role["due_on"]
+	if part := d.role["part"]; part != nil && part.n > 0 {
+		return // rows are instalments by their own number
+	}
+	if several == 0 || several*4 < len(groups) && rowsOf < 6 {
+		return
+	}
+	equal, dues := 0, 0
+	for _, g := range groups {
+		if len(g) < 2 {
+			continue
+		}
+		amounts, days := map[string]bool{}, map[string]bool{}
+		for _, i := range g {
+			amounts[amount.cells[i]] = true
+			if due != nil && due.cells[i] != "" {
+				days[due.cells[i]] = true
+			}
+		}
+		if len(amounts) == 1 {
+			equal++
+		}
+		if len(days) == len(g) {
+			dues++
+		}
+	}
+	switch {
+	case dues*2 > several:
+		h.rank = true
+	case equal == several && d.amountRole() != "line.amount":
+		h.group = true
+	default:
+		h.group, h.sum = true, true
+	}
+}

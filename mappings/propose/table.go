@@ -1,0 +1,363 @@
+package propose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/navette-connect/navette/mappings"
+)
+
+// record is one record of a sample.
+type record struct {
+	cells   []string // trimmed
+	comment bool
+}
+
+func (r record) blank() bool {
+	return !slices.ContainsFunc(r.cells, func(c string) bool { return c != "" })
+}
+
+// table is a sample cut into records and cells in one of the ways it may be meant.
+type table struct {
+	s         *sample
+	format    string // csv, fixed, xlsx
+	delimiter rune
+	quote     rune // 0: none
+	lazy      bool
+	comment   string
+	records   []record
+	width     int // cells of most records
+	steady    float64
+
+	framed  bool // fixed records without line ends
+	length  int  // of every record, 0 where they differ
+	columns []mappings.Column
+	kind    string // what data records begin with, where others have other kinds; "" = all are data
+
+	header     int // index of the row of titles, -1: none
+	headerRows int
+	titles     []string // of the columns; made up where the file has none
+}
+
+// maxRecords is how many records of a sample are looked at.
+const maxRecords = 3000
+
+// tables gives the ways in which the sample may be cut, the likeliest first.
+func (s *sample) tables() []*table {
+	if s.format == "xlsx" {
+		if t := s.workbook(); t != nil {
+			return []*table{t}
+		}
+		return nil
+	}
+	var out []*table
+	for _, d := range []rune{';', '\t', '|', ',', '^', '~', '¤', '§'} {
+		if strings.ContainsRune(s.text, d) {
+			if t := s.delimited(d); t.width > 1 {
+				out = append(out, t)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *table) int { return -cmp.Compare(a.score(), b.score()) })
+	if t := s.fixed(); t != nil {
+		if len(out) == 0 || out[0].steady < 0.8 || t.length > 0 && out[0].width < 3 {
+			out = append([]*table{t}, out...)
+		} else {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// score says how much the delimiter is one: wide rows, all of a width.
+func (t *table) score() float64 { return t.steady * t.steady * float64(min(t.width, 12)) }
+
+// delimited cuts the sample at a delimiter.
+func (s *sample) delimited(d rune) *table {
+	t := &table{s: s, format: "csv", delimiter: d, quote: '"', header: -1, headerRows: 1}
+	opening, bare, single := quotes(s.text, d)
+	switch {
+	case opening == 0 && bare > 0:
+		t.quote = 0
+	case bare > 0:
+		t.lazy = true
+	case opening == 0 && single > 0:
+		t.quote = '\''
+	}
+	t.records = t.split(s.text)
+	if t.quote != 0 && !t.lazy && len(t.records) > 0 { // a quote that is never closed swallows the rest
+		plain := *t
+		plain.quote = 0
+		if list := plain.split(s.text); len(list) > 3*len(t.records) && bare > 0 {
+			t.quote, t.records = 0, list
+		}
+	}
+	t.measure()
+	t.findComments()
+	return t
+}
+
+// quotes counts cells that begin and end with a quote, quotes that are ordinary characters, and cells in apostrophes.
+func quotes(text string, d rune) (opening, bare, single int) {
+	rs := []rune(text[:min(len(text), 1<<20)])
+	edge := func(i int) bool {
+		return i < 0 || i >= len(rs) || rs[i] == d || rs[i] == '\n' || rs[i] == '\r' || rs[i] == '\u0085'
+	}
+	inside := false
+	for i := 0; i < len(rs); i++ {
+		switch {
+		case rs[i] == '\'' && !inside && edge(i-1):
+			if j := slices.Index(rs[i+1:min(len(rs), i+200)], '\''); j > 0 && edge(i+j+2) {
+				single++
+			}
+		case rs[i] != '"':
+		case inside && i+1 < len(rs) && rs[i+1] == '"':
+			i++
+		case inside && edge(i+1):
+			inside = false
+		case inside:
+			bare++
+		case edge(i - 1):
+			inside = true
+			opening++
+		default:
+			bare++
+		}
+	}
+	return opening, bare, single
+}
+
+// split cuts a text into records, quoted line ends apart.
+func (t *table) split(text string) (out []record) {
+	var cells []string
+	var b strings.Builder
+	quoted, begun := false, false
+	cell := func() {
+		cells = append(cells, trim(b.String()))
+		b.Reset()
+		begun = false
+	}
+	for i, n := 0, 0; i < len(text) && len(out) < maxRecords; i += n {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		n = size
+		switch {
+		case quoted && r == t.quote:
+			if strings.HasPrefix(text[i+n:], string(t.quote)) {
+				b.WriteRune(r)
+				n += size
+			} else {
+				quoted = false
+			}
+		case quoted:
+			b.WriteRune(r)
+		case r == t.quote && t.quote != 0 && !begun:
+			quoted, begun = true, true
+		case r == t.delimiter && t.delimiter != 0:
+			cell()
+		case r == '\n' || r == '\r' || r == '\u0085':
+			if r == '\r' && strings.HasPrefix(text[i+n:], "\n") {
+				n++
+			}
+			cell()
+			out = append(out, record{cells: cells})
+			cells = nil
+		default:
+			begun = begun || r != ' '
+			b.WriteRune(r)
+		}
+	}
+	if (b.Len() > 0 || cells != nil) && len(out) < maxRecords {
+		cell()
+		out = append(out, record{cells: cells})
+	}
+	return out
+}
+
+func trim(s string) string { return strings.Trim(s, " \t\u00a0\u202f\u2007\ufeff") }
+
+// measure finds how many cells most records have.
+func (t *table) measure() {
+	counts, all := map[int]int{}, 0
+	for _, r := range t.records {
+		if r.blank() || r.comment {
+			continue
+		}
+		counts[len(r.cells)]++
+		all++
+	}
+	best := 0
+	for w, n := range counts {
+		if n > best || n == best && w > t.width {
+			t.width, best = w, n
+		}
+	}
+	if all > 0 {
+		t.steady = float64(best) / float64(all)
+	}
+}
+
+// findComments looks for lines that are no rows: they begin with a sign that no other line begins with, and are shaped
+// otherwise.
+func (t *table) findComments() {
+	for _, mark := range []string{"##", "#", "//", "--", "!"} {
+		n, wide := 0, 0
+		for _, r := range t.records {
+			if len(r.cells) > 0 && strings.HasPrefix(r.cells[0], mark) {
+				n++
+				if len(r.cells) == t.width {
+					wide++
+				}
+			}
+		}
+		if n == 0 || wide > 0 || n > len(t.records)*2/3 {
+			continue
+		}
+		t.comment = mark
+		for i := range t.records {
+			r := &t.records[i]
+			r.comment = len(r.cells) > 0 && strings.HasPrefix(r.cells[0], mark)
+		}
+		t.measure()
+		return
+	}
+}
+
+// workbook reads the first sheet of a workbook by the reader of that format.
+func (s *sample) workbook() *table {
+	t := &table{s: s, format: "xlsx", header: -1, headerRows: 1}
+	make := s.opt.Formats["xlsx"]
+	if make == nil {
+		return nil
+	}
+	f, err := make(mappings.Source{Format: "xlsx", Header: mappings.HeaderAuto, HeaderRows: 1, Trim: true, Encoding: "auto",
+		MaxRows: mappings.DefaultMaxRows, MaxBytes: mappings.DefaultMaxBytes, MaxCell: mappings.DefaultMaxCell})
+	if err != nil {
+		return nil
+	}
+	book, err := f.Open(s.src)
+	if err != nil {
+		return nil
+	}
+	for rec, err := range book.Records() {
+		if err != nil || len(t.records) >= maxRecords {
+			break
+		}
+		cells := make2(rec.Cells)
+		t.records = append(t.records, record{cells: cells})
+	}
+	for i := range t.records { // rows end with their last cell: a table is as wide as its widest
+		t.width = max(t.width, len(t.records[i].cells))
+	}
+	t.steady = 1
+	return t
+}
+
+func make2(cells []string) []string {
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i] = trim(c)
+	}
+	return out
+}
+
+// findHeader finds the row of titles and what columns are called.
+func (t *table) findHeader() {
+	best, most := -1, 0.0
+	seen := 0
+	for i, r := range t.records {
+		if r.blank() || r.comment {
+			continue
+		}
+		if seen++; seen > 60 {
+			break
+		}
+		if score := t.titleScore(r); score > most+0.01 {
+			best, most = i, score
+		}
+	}
+	t.header, t.headerRows = best, 1
+	if best < 0 {
+		t.titles = nil
+		return
+	}
+	for i := best + 1; i < len(t.records) && t.headerRows < 4; i++ { // translations under the titles
+		r := t.records[i]
+		if r.blank() || t.titleScore(r) < 0.5*most || slices.Equal(r.cells, t.records[best].cells) {
+			break
+		}
+		t.headerRows++
+	}
+	t.titles = t.records[best].cells
+	t.width = len(t.titles)
+	if t.format == "xlsx" {
+		for n := len(t.titles); n > 0 && t.titles[n-1] == ""; n-- {
+			t.width = n - 1
+		}
+		t.titles = t.titles[:t.width]
+	}
+}
+
+// titleScore says how much a row looks like titles: names that columns have, no numbers, dates or addresses.
+func (t *table) titleScore(r record) float64 {
+	hits, data, texts := 0.0, 0, 0
+	names := map[string]bool{}
+	for _, c := range r.cells {
+		if c == "" {
+			continue
+		}
+		if isDataCell(c) {
+			data++
+			continue
+		}
+		texts++
+		if names[c] {
+			continue
+		}
+		names[c] = true
+		if len(c) > 60 {
+			continue
+		}
+		most := 0.0
+		for _, v := range likeness(c) {
+			most = max(most, v)
+		}
+		if most >= 55 {
+			hits += most / 100
+		}
+	}
+	if hits < 1.4 || data > 0 && float64(data) > hits/3 || float64(texts) < float64(t.width)/4 {
+		return 0
+	}
+	return hits - float64(data)
+}
+
+// isDataCell tells a value from a title.
+func isDataCell(c string) bool {
+	if strings.Contains(c, "@") {
+		return true
+	}
+	digits := 0
+	for _, r := range c {
+		if r >= '0' && r <= '9' {
+			digits++
+		}
+	}
+	return digits > 0 && digits*2 >= utf8.RuneCountInString(c) || digits >= 5
+}
+
+// data gives the records below the titles, without blank and comment lines.
+func (t *table) data() []record {
+	var out []record
+	from := 0
+	if t.header >= 0 {
+		from = t.header + t.headerRows
+	}
+	for _, r := range t.records[min(from, len(t.records)):] {
+		if !r.blank() && !r.comment {
+			out = append(out, r)
+		}
+	}
+	return out
+}
