@@ -81,3 +81,28 @@ type Placer interface {
 type Sweeper interface {
 	Sweep(ctx context.Context, dir string) error
 }
+
+// Claim is a way of taking files from a place.
+type Claim string
+
+// The ways. A place that says nothing is taken from by renaming.
+const (
+	ClaimRename   Claim = "rename"    // to a unique name: one of several takers wins
+	ClaimLease    Claim = "lease"     // renaming is forbidden: the file stays, the taker remembers it
+	ClaimReadOnce Claim = "read_once" // as lease; and reading takes it away, so that the bytes must be safe before Close
+)
+
+// Claimer is the ability to say how files are taken. A rename that is refused tells ClaimLease by itself.
+type Claimer interface {
+	Claiming() Claim
+}
+
+// Parallel is the ability to serve several files at once faster than one after the other: InFlight is how many.
+type Parallel interface {
+	InFlight() int
+}
+
+// Connecter is the ability to log in without any further effect. The error has the code of the catalogue (NVCode).
+type Connecter interface {
+	Connect(ctx context.Context) error
+}

@@ -12,7 +12,8 @@ import (
 func adversity() []Check {
 	return []Check{
 		{"rights", "Without the right to a folder every act is ErrRefused and changes nothing; an unreadable folder is never empty.", rights},
-		{"full", "On a full disk Publish and Move are ErrRetry, leave nothing behind, and work once there is room.", full},
+		{"full", "On a full disk Publish is ErrRetry, leaves nothing behind, and works once there is room.", full},
+		{"full/move", "Onto a full disk Move is ErrRetry, leaves nothing behind, and the file where it was.", fullMove},
 	}
 }
 
@@ -57,25 +58,35 @@ func rights(t *trial) {
 	}
 }
 
-func full(t *trial) {
+// small gives the Box of a file system that is soon full.
+func (t *trial) small() transports.Box {
 	if t.Full == (Folder{}) {
 		t.skipf("no full file system")
 	}
-	box := t.FullBox
-	if box == nil {
-		box = t.Box
+	if t.FullBox != nil {
+		return t.FullBox
 	}
+	return t.Box
+}
+
+func full(t *trial) {
+	box := t.small()
 	large := pattern(2 << 20)
 	for range 3 { // what a failed one took is given back
 		err := box.Publish(t.ctx, box.Join(t.Full.Box, "x.csv"), strings.NewReader(large), 0o640)
 		t.want("Publish of too much", err, transports.ErrRetry)
 		t.names(t.Full.Here)
 	}
+	err := box.Publish(t.ctx, box.Join(t.Full.Box, "small.csv"), strings.NewReader("small"), 0o640)
+	t.want("Publish of little", err, nil)
+	t.holds(t.Full.Here+"/small.csv", "small")
+}
+
+func fullMove(t *trial) {
+	box := t.small()
+	large := pattern(2 << 20)
 	t.write("large.csv", large)
 	t.want("Move of too much", box.Move(t.ctx, t.at("large.csv"), box.Join(t.Full.Box, "x.csv")), transports.ErrRetry)
 	t.names(t.Full.Here)
 	t.holds(t.here("large.csv"), large)
-	err := box.Publish(t.ctx, box.Join(t.Full.Box, "small.csv"), strings.NewReader("small"), 0o640)
-	t.want("Publish of little", err, nil)
-	t.holds(t.Full.Here+"/small.csv", "small")
 }
