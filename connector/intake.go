@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,7 +18,7 @@ import (
 	"github.com/navette-connect/navette/transports"
 )
 
-// intake takes the files of one flow. It is used by one goroutine.
+// intake takes the files of one flow. It is used by one goroutine, which lets others bring the bytes of several files.
 type intake struct {
 	*engine
 	flow    *Flow
@@ -30,6 +32,10 @@ type intake struct {
 	again    time.Duration
 	settling int
 	down     bool // the folder could not be listed in this pass
+
+	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought
+	taken map[string]shape // files that were taken where they lie; nil: not asked yet
+	told  map[string]bool  // what was said once
 }
 
 // pass looks once: what an earlier pass left half done is finished first, then the folder is listed.
@@ -43,8 +49,12 @@ func (n *intake) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range live {
-		err := n.advance(ctx, f)
+	brought := n.bring(ctx, live)
+	for i, f := range live {
+		err := brought[i]
+		if err == nil {
+			err = n.advance(ctx, f)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -66,18 +76,17 @@ func (n *intake) pass(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	for _, r := range ready {
-		err := n.take(ctx, r)
+	width := 4 * inFlight(n.flow.Inbox)
+	if width == 4 {
+		width = 1
+	}
+	for group := range slices.Chunk(ready, width) {
+		more, err := n.takeGroup(ctx, group)
+		errs = append(errs, err)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if errors.Is(err, errLater) {
-			break
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%q: %w", r.File.Name, err))
-		}
-		if holdsBack(err) {
+		if !more {
 			break
 		}
 	}
@@ -100,13 +109,9 @@ func (n *intake) prepare(ctx context.Context) error {
 	}
 	var errs []error
 	for _, dir := range []string{n.flow.In, n.flow.Done, n.flow.Rejected} {
-		if err := n.flow.Inbox.MakeDir(ctx, dir); err != nil {
-			errs = append(errs, alarm("NV-3001", "folder", dir, err))
-		}
+		errs = append(errs, n.makeDir(ctx, n.flow.Inbox, dir))
 	}
-	if err := n.flow.Outbox.MakeDir(ctx, n.flow.Out); err != nil {
-		errs = append(errs, alarm("NV-3001", "folder", n.flow.Out, err))
-	}
+	errs = append(errs, n.makeDir(ctx, n.flow.Outbox, n.flow.Out))
 	for dir, box := range map[string]transports.Box{n.flow.In: n.flow.Inbox, n.flow.Done: n.flow.Inbox, n.flow.Rejected: n.flow.Inbox, n.flow.Out: n.flow.Outbox} {
 		if s, ok := box.(transports.Sweeper); ok {
 			if err := s.Sweep(ctx, dir); err != nil && !errors.Is(err, transports.ErrFolder) {
@@ -114,8 +119,23 @@ func (n *intake) prepare(ctx context.Context) error {
 			}
 		}
 	}
-	n.swept = len(errs) == 0
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	n.swept = err == nil
+	return err
+}
+
+// makeDir makes a folder if it is missing. A server that forbids it is no trouble: whoever uses the folder finds out
+// whether it is there.
+func (n *intake) makeDir(ctx context.Context, box transports.Box, dir string) error {
+	err := box.MakeDir(ctx, dir)
+	_, remote := box.(transports.Claimer)
+	switch {
+	case err == nil || remote && errors.Is(err, transports.ErrRefused):
+		return nil
+	case codeOf(err, "") != "":
+		return err
+	}
+	return alarm("NV-3001", "folder", dir, err)
 }
 
 // look lists the folder and tells which files are complete. A vanished or unmounted folder is an error, never "no file".
@@ -139,7 +159,13 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	files, err := box.List(ctx, n.flow.In)
 	if err != nil {
 		n.down = true
+		if codeOf(err, "") != "" { // the server says it better
+			return nil, err
+		}
 		return nil, alarm("NV-3001", "folder", n.flow.In, err)
+	}
+	if files, err = n.unseen(ctx, files); err != nil {
+		return nil, err
 	}
 	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.flow.Quiet, Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
 	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
@@ -165,34 +191,10 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	return ready, nil
 }
 
-// take claims one complete file: intent, rename to a unique name, then what advance does.
-func (n *intake) take(ctx context.Context, r transports.Ready) error {
-	box := n.flow.Inbox
-	var f journal.File
-	markers := ""
-	if len(r.Markers) > 0 {
-		b, err := json.Marshal(r.Markers)
-		if err != nil {
-			return err
-		}
-		markers = string(b)
-	}
-	err := n.j.Do(ctx, func(tx *journal.Tx) (err error) {
-		f, err = tx.NewFile(journal.File{Markers: markers, Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: box.Join(n.flow.In, r.File.Name), Size: r.File.Size, ModTime: r.File.ModTime.UnixNano()},
-			func(id int64) string { return box.Join(n.flow.In, n.claimName(id, r.File.Name)) })
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	n.settler.Forget(r.File.Name)
-	return n.advance(ctx, f)
-}
-
 // unmark moves the markers of a taken file away with it; they are in the journal, since a marker left behind would make
 // the next file of that name ready at once.
 func (n *intake) unmark(ctx context.Context, f *journal.File) error {
-	if f.Markers == "" {
+	if f.Markers == "" || n.leased(f) { // where nothing may be renamed markers stay, too
 		return nil
 	}
 	var names []string
@@ -210,42 +212,6 @@ func (n *intake) unmark(ctx context.Context, f *journal.File) error {
 	f.Markers = ""
 	n.alarms.clear(n.log, "marker:"+n.flow.Name)
 	return n.set(ctx, f, f.State, "markers", "")
-}
-
-// claimName is unique among all navettes: it names the journal and the file's number in it.
-func (n *intake) claimName(id int64, name string) string {
-	return transports.SafeName(fmt.Sprintf(".navette-%.8s-%d-", n.j.ID, id), name, 255)
-}
-
-// archiveName is what a taken file is called in `done` and `rejected`.
-func (n *intake) archiveName(f *journal.File, name string) string {
-	stamp := journal.Time(f.ReceivedAt).In(n.location).Format("20060102T150405")
-	digest := f.SHA256
-	if digest == "" {
-		digest = fmt.Sprintf("n%07d", f.ID) // unread
-	}
-	return transports.SafeName(stamp+"-"+digest[:8]+"-", name, 255)
-}
-
-// label is the name a file answers under: our own prefix falls off when a file of `rejected` is dropped again.
-func label(name string) string {
-	const prefix = len("20060102T150405-0123abcd-")
-	if len(name) > prefix && name[8] == 'T' && name[15] == '-' && name[24] == '-' && isDigits(name[:8]) && isDigits(name[9:15]) && isHex(name[16:24]) {
-		return name[prefix:]
-	}
-	return name
-}
-
-func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
-func isHex(s string) bool    { return strings.Trim(s, "0123456789abcdef") == "" }
-
-// stem is the name a file's returns are made of: without its extension.
-func stem(name string) string {
-	name = label(name)
-	if ext := path.Ext(name); ext != "" && ext != name {
-		return strings.TrimSuffix(name, ext)
-	}
-	return name
 }
 
 // advance brings a file as far as it can go now. Each case leaves the journal and the folder so that the case can run
@@ -287,6 +253,9 @@ var errLater = errors.New("later")
 
 // claim renames the file to its claim name; whichever of the two names stands tells how far an earlier try came.
 func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error) {
+	if n.leased(&f) {
+		return n.claimLeased(ctx, f)
+	}
 	box := n.flow.Inbox
 	now, err := box.Stat(ctx, f.Claim)
 	if errors.Is(err, transports.ErrGone) {
@@ -296,9 +265,12 @@ func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error
 		moved := box.Move(ctx, f.Place, f.Claim)
 		if now, err = box.Stat(ctx, f.Claim); errors.Is(err, transports.ErrGone) && moved != nil {
 			if errors.Is(moved, transports.ErrRetry) {
-				n.again, n.settling = max(n.again, 200*time.Millisecond), n.settling+1
+				n.settle(200 * time.Millisecond)
 			}
+			_, remote := box.(transports.Claimer)
 			switch _, err := box.Stat(ctx, f.Place); {
+			case err == nil && remote && errors.Is(moved, transports.ErrRefused): // taken under a lease
+				return n.lease(ctx, f)
 			case err == nil && !errors.Is(moved, transports.ErrGone): // still there: forget the intent, the file will be found again
 				return f, errors.Join(n.set(ctx, &f, journal.FileGone), moved)
 			case !errors.Is(err, transports.ErrGone): // not known: the intent stays, and is looked at again
@@ -326,9 +298,16 @@ func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error
 
 // wait asks for another pass when a claimed file has had time to become quiet.
 func (n *intake) wait(f *journal.File) error {
-	n.settling++
-	n.again = max(n.again, n.flow.Quiet, 50*time.Millisecond)
+	n.settle(max(n.flow.Quiet, 50*time.Millisecond))
 	return errLater
+}
+
+// settle asks for another pass in d, for which `once` waits.
+func (n *intake) settle(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.settling++
+	n.again = max(n.again, d)
 }
 
 // spoolFile copies the claimed file into the spool, durably, and only if it did not change meanwhile.
@@ -337,6 +316,9 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 	if limit := n.flow.Limits.Bytes; limit > 0 && f.Size > limit && !strings.Contains(f.Released, "NV-1504.bytes") {
 		text := message.New("NV-1504.bytes", "size", fmt.Sprint(f.Size), "limit", fmt.Sprint(limit))
 		return f, n.hold(ctx, &f, "NV-1504", n.say(text), 0)
+	}
+	if n.claiming() == transports.ClaimReadOnce && n.leased(&f) {
+		return n.readOnce(ctx, f)
 	}
 	before, err := box.Stat(ctx, f.Claim)
 	if errors.Is(err, transports.ErrGone) {
@@ -362,17 +344,21 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 		err = nil
 		digest = ""
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, transports.ErrRetry) {
 		return f, err
 	}
+	failed := err
 	after, err := box.Stat(ctx, f.Claim)
-	if err != nil {
-		return f, err
+	if err != nil || failed != nil && after.Same(before) { // unchanged: the place failed, not the file
+		return f, errors.Join(failed, err)
 	}
 	if digest == "" || !after.Same(before) || size != after.Size || after.Size != f.Size || after.ModTime.UnixNano() != f.ModTime {
 		f.Size, f.ModTime = after.Size, after.ModTime.UnixNano()
 		if err := n.set(ctx, &f, journal.FileClaimed, "size", f.Size, "mtime", f.ModTime); err != nil {
 			return f, err
+		}
+		if n.leased(&f) {
+			n.remember(f)
 		}
 		return f, n.wait(&f)
 	}
@@ -385,7 +371,7 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 // file goes on to `rejected`.
 func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journal.File, error) {
 	box := n.flow.Inbox
-	if f.Place == "" || f.Place != f.Claim && f.Place == box.Join(dir, path.Base(f.Place)) {
+	if f.Place == "" || n.leased(&f) || f.Place != f.Claim && f.Place == box.Join(dir, path.Base(f.Place)) {
 		return f, nil
 	}
 	name := n.archiveName(&f, label(f.Name))
@@ -417,15 +403,6 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 		f.Place = to
 		return f, n.set(ctx, &f, f.State, "place", []byte(to))
 	}
-}
-
-// numbered gives the i-th name for a name that may be taken: X.csv, X.2.csv, X.3.csv.
-func numbered(name string, i int) string {
-	if i <= 1 {
-		return name
-	}
-	ext := path.Ext(name)
-	return fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ext), i, ext)
 }
 
 // hold keeps a file back without an answer of its rows: too large to be read, or incomplete.

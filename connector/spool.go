@@ -103,6 +103,59 @@ func (s *Spool) Take(ctx context.Context, r io.Reader, limit int64) (digest stri
 	})
 }
 
+// Keep is Take for bytes that come only once: what came stays under key if it is interrupted, for Adopt.
+func (s *Spool) Keep(ctx context.Context, key string, r io.Reader, kept func() error) (digest string, size int64, err error) {
+	f, err := os.OpenFile(s.once(key), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	_, err = io.Copy(&counter{w: f, ctx: ctx}, r)
+	if e := f.Sync(); err == nil {
+		err = e
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = kept()
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	return s.Adopt(key)
+}
+
+// Adopt makes what Keep has under key an object of the spool; no digest when there is nothing.
+func (s *Spool) Adopt(key string) (digest string, size int64, err error) {
+	f, err := os.Open(s.once(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
+	}
+	defer f.Close()
+	digest, size, err = s.Write(context.Background(), func(w io.Writer) error { // bounded: both are ours
+		_, err := io.Copy(w, f)
+		return err
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	return digest, size, nil
+}
+
+// once is where Keep writes. It stays until the journal has the digest: a crash in between must find it.
+func (s *Spool) once(key string) string { return filepath.Join(s.dir, key+".once") }
+
+// Forget removes what Keep has under key.
+func (s *Spool) Forget(key string) error {
+	if err := os.Remove(s.once(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
 // Open opens kept bytes.
 func (s *Spool) Open(digest string) (*os.File, error) {
 	if len(digest) != 64 || strings.ContainsAny(digest, "/.") {

@@ -179,7 +179,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 	}
 	boxes := map[string]transports.Box{}
 	for name, t := range cfg.Transports {
-		box, err := transportTypes(a.hooks)[t.Type](t)
+		box, err := transportTypes(a.hooks)[t.Type](cfg.Process.StateDir, t)
 		if err != nil {
 			return nil, &exitError{exitConfig, fmt.Errorf("transport %s: %w", name, err)}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/navette-connect/navette/mappings/csvfile"
 	"github.com/navette-connect/navette/transports"
 	"github.com/navette-connect/navette/transports/local"
+	"github.com/navette-connect/navette/transports/sftpbox"
 )
 
 // This is THE list of leaves: a new payment service provider, file format or transport is one new folder and one line
@@ -27,9 +28,12 @@ func gatewayTypes() map[string]func(s gatewayPlace, g *config.Gateway) (connecto
 }
 
 // transportTypes makes a box of each type.
-func transportTypes(h hooks) map[string]func(*config.Transport) (transports.Box, error) {
-	return map[string]func(*config.Transport) (transports.Box, error){
-		"local": func(*config.Transport) (transports.Box, error) { return local.New(local.Options{Fault: h.folder}), nil },
+func transportTypes(h hooks) map[string]func(stateDir string, t *config.Transport) (transports.Box, error) {
+	return map[string]func(string, *config.Transport) (transports.Box, error){
+		"local": func(string, *config.Transport) (transports.Box, error) {
+			return local.New(local.Options{Fault: h.folder}), nil
+		},
+		"sftp": func(stateDir string, t *config.Transport) (transports.Box, error) { return openSFTP(h, stateDir, t) },
 	}
 }
 
@@ -79,4 +83,22 @@ func openSandbox(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
 		s.sandboxes[g.Name] = psp
 	}
 	return psp.Gateway(s.baseURL)
+}
+
+func openSFTP(h hooks, stateDir string, t *config.Transport) (*sftpbox.Box, error) {
+	profile, err := sftpbox.LoadProfile(profileFile(stateDir, t.Name))
+	if err != nil {
+		return nil, err
+	}
+	claim := sftpbox.Claim(t.Claim)
+	if t.Claim == "auto" {
+		claim = ""
+	}
+	return sftpbox.New(sftpbox.Options{Address: t.Address, User: t.User, Key: t.Key.Reveal(), Passphrase: t.Passphrase.Reveal(), Password: t.Password.Reveal(),
+		HostKeys: t.HostKeys, KnownHosts: t.KnownHosts, Legacy: t.Legacy, Timeout: t.Timeout, InFlight: t.Concurrency, Claim: claim, Profile: profile, Fault: h.folder})
+}
+
+// profileFile is where `doctor` keeps what it found out about a server.
+func profileFile(stateDir, transport string) string {
+	return filepath.Join(stateDir, "transports", transport+".json")
 }

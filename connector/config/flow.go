@@ -31,7 +31,8 @@ type Flow struct {
 	StatusEvery, MaxAge, Delay, Patience time.Duration // MaxAge 0: no file is too old
 	FirstFile                            string        // hold | send; default by the gateway's mode
 	Namespace                            string
-	FileMode                             uint32
+	FileMode                             uint32 // 0: as the server gives it
+	OutMarker                            string // suffix of the empty file that follows each return, "" for none
 	Order                                string // arrival | name
 	FourEyes                             string // "none" or a decimal amount in each file's currency
 	Decisions                            string // absolute, "" for none
@@ -102,9 +103,7 @@ func (o *object) intake(f *Flow) {
 	o.noteList("match", f.Match)
 	f.MatchCase = o.boolean("match_case", "true")
 	f.Quiet = o.duration("quiet", "3s", 0, day)
-	f.Marker = parsed(o, "marker", "", want{`une fin de nom comme ".ok"`, `an end of a name such as ".ok"`}, func(s string) (string, bool) {
-		return s, len(s) <= 64 && !strings.ContainsAny(s, "/\\*?[") && s != "." && s != ".."
-	})
+	f.Marker = parsed(o, "marker", "", want{`une fin de nom comme ".ok"`, `an end of a name such as ".ok"`}, suffix)
 	f.Poll = o.duration("poll", "5s", time.Millisecond, 30*day)
 	f.MaxAge = parsed(o, "max_age", "7d", want{wantDuration().fr + ", ou none", wantDuration().en + ", or none"}, func(s string) (time.Duration, bool) {
 		if s == "none" {
@@ -113,6 +112,11 @@ func (o *object) intake(f *Flow) {
 		return parseDuration(s)
 	})
 	f.Order = o.choice("order", "arrival", "arrival", "name")
+}
+
+// suffix checks what markers add to a name.
+func suffix(s string) (string, bool) {
+	return s, len(s) <= 64 && !strings.ContainsAny(s, "/\\*?[") && s != "." && s != ".."
 }
 
 // uses reads the mapping and the gateway; nil when there is no such gateway.
@@ -204,7 +208,10 @@ func (o *object) gives(f *Flow) {
 	}
 	o.noteList("returns", f.Returns)
 	f.StatusEvery = o.duration("status_every", "1m", 0, 365*day)
-	f.FileMode = parsed(o, "file_mode", "0640", wantFileMode(), parseFileMode)
+	if t := o.b.transport[f.OutTransport]; o.take("file_mode") != nil || t == nil || t.Type == "local" { // on a server only when it is asked for
+		f.FileMode = parsed(o, "file_mode", "0640", wantFileMode(), parseFileMode)
+	}
+	f.OutMarker = parsed(o, "out_marker", "", want{`une fin de nom comme ".ok"`, `an end of a name such as ".ok"`}, suffix)
 }
 
 // folders refuses two folders of one flow that are the same.

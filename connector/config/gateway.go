@@ -35,36 +35,8 @@ type Gateway struct {
 // Production tells whether real money moves.
 func (g *Gateway) Production() bool { return g.Mode == "production" }
 
-// Transport is one place to exchange files.
-type Transport struct {
-	Name string
-	Type string // local
-}
-
 // httpKeys are the keys that only gateways which speak HTTP have.
 var httpKeys = [...]string{"url", "token", "webhook_secret", "insecure", "ca", "client_cert", "client_key", "proxy"}
-
-func (b *builder) transports(section *object, types []string) map[string]*Transport {
-	all := map[string]*Transport{"local": {Name: "local", Type: "local"}}
-	if !slices.Contains(types, "local") {
-		types = append([]string{"local"}, types...)
-	}
-	b.named(section, func(name string, o *object) {
-		if !o.require("type") {
-			o.asked = o.order
-			return
-		}
-		t := &Transport{Name: name, Type: o.text("type", "")}
-		switch {
-		case !slices.Contains(types, t.Type):
-			o.unknownType("NV-4005.transport_type", t.Type, types)
-		case name == "local" && t.Type != "local":
-			o.b.fail(o.place("type"), o.key("type"), "NV-4005", message.New("NV-4005.local"))
-		}
-		all[name] = t
-	})
-	return all
-}
 
 // unknownType refuses a type by name; its other keys are nobody's to judge.
 func (o *object) unknownType(text, name string, types []string) {

@@ -45,8 +45,11 @@ const (
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 64 << 10
 
-// secret reads `{file: PATH}` or `{credential: NAME}`. A literal is refused and never repeated.
-func (o *object) secret(key string, mode Secrets) Secret {
+// secret reads `{file: PATH}` or `{credential: NAME}`, one line. A literal is refused and never repeated.
+func (o *object) secret(key string, mode Secrets) Secret { return o.secretText(key, mode, false) }
+
+// secretText is secret; lines allows several, as a private key has.
+func (o *object) secretText(key string, mode Secrets, lines bool) Secret {
 	path, ok := o.secretPath(key, mode)
 	if !ok {
 		return Secret{}
@@ -62,9 +65,12 @@ func (o *object) secret(key string, mode Secrets) Secret {
 	case strings.TrimSpace(v) == "":
 		o.fail(it.value, key, "NV-4007.empty", "path", path)
 		return Secret{}
-	case strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(v, func(r rune) bool { return (r < ' ' || r == 0x7f) && !(lines && (r == '\n' || r == '\r')) }):
 		o.fail(it.value, key, "NV-4007.content", "path", path)
 		return Secret{}
+	}
+	if lines {
+		v += "\n" // as some readers of keys want it
 	}
 	return Secret{v}
 }

@@ -119,6 +119,11 @@ func (j *Journal) LiveFiles(ctx context.Context, flow string) ([]File, error) {
 	return j.files(ctx, "state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone') AND flow = ? ORDER BY id", flow)
 }
 
+// InPlace lists the files of a flow that were taken and not moved since, oldest first: their claim is where they lie.
+func (j *Journal) InPlace(ctx context.Context, flow string) ([]File, error) {
+	return j.files(ctx, "flow = ? AND claim = place AND state NOT IN ('gone', 'claiming') ORDER BY id", flow)
+}
+
 // RecentFiles lists the newest files first.
 func (j *Journal) RecentFiles(ctx context.Context, flow string, limit int) ([]File, error) {
 	return j.files(ctx, "(? = '' OR flow = ?) ORDER BY id DESC LIMIT ?", flow, flow, limit)
