@@ -165,12 +165,15 @@ func (nobodysKey) Verify([]byte, *ssh.Signature) error {
 	return errors.New("nobody's key signs nothing")
 }
 
+// dsa is an algorithm that only `legacy` brings in; the library deprecates its name, as it should.
+const dsa = "ssh-dss"
+
 // hostAlgorithms are those that the believed keys can be shown with, the best first.
 func hostAlgorithms(keys []ssh.PublicKey, legacy []string) (list []string) {
 	for _, of := range []struct{ key, algorithm string }{{ssh.KeyAlgoED25519, ssh.KeyAlgoED25519}, {ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA256},
 		{ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA384}, {ssh.KeyAlgoECDSA521, ssh.KeyAlgoECDSA521}, {ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA512},
-		{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256}, {ssh.KeyAlgoRSA, ssh.KeyAlgoRSA}, {ssh.InsecureKeyAlgoDSA, ssh.InsecureKeyAlgoDSA}} {
-		old := of.algorithm == ssh.KeyAlgoRSA || of.algorithm == ssh.InsecureKeyAlgoDSA
+		{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256}, {ssh.KeyAlgoRSA, ssh.KeyAlgoRSA}, {dsa, dsa}} {
+		old := of.algorithm == ssh.KeyAlgoRSA || of.algorithm == dsa
 		if slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return k.Type() == of.key }) && (!old || slices.Contains(legacy, of.algorithm)) {
 			list = append(list, of.algorithm)
 		}
@@ -240,7 +243,7 @@ func ShowHostKeys(ctx context.Context, address string, timeout time.Duration) ([
 	o := Options{Address: address, Timeout: timeout, Dial: func(ctx context.Context, address string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}}
-	kinds := []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA}
+	kinds := []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA, dsa}
 	return scan(ctx, address, kinds, o)
 }
 
