@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -89,25 +91,43 @@ func (a *app) demo(ctx context.Context, dir string, exit bool) (err error) {
 		return err
 	}
 	place.baseURL, place.sandboxes = "http://"+web.address, map[string]*sandbox.PSP{"psp": psp}
-	s, err := own.build(cfg, j, log, nil, place)
-	if err != nil {
+	t := &teller{app: a, j: j, dir: dir, files: map[int64]string{}, told: map[string]bool{}, event: map[string]int64{}}
+	t.scout = &scout{app: own, teller: a, dir: dir, seen: map[string]sighting{}}
+	if err := t.begin(fresh, exit); err != nil {
 		return err
+	}
+	for again := true; again; { // each time with the flows made for foreign files so far
+		if again, err = a.demoRound(ctx, own, t, web, func(cfg *config.Config) (*service, error) { return own.build(cfg, j, log, nil, place) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoRound runs the demonstration under one configuration; again asks for another round under the one of then.
+func (a *app) demoRound(ctx context.Context, own *app, t *teller, web *listener, build func(*config.Config) (*service, error)) (again bool, err error) {
+	cfg, err := own.load(config.SecretsRequired)
+	if err != nil {
+		return false, err
+	}
+	t.flows = slices.Sorted(maps.Keys(cfg.Flows))
+	s, err := build(cfg)
+	if err != nil {
+		return false, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	web.serve(s.connector)
-
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.connector.Run(running) }()
-	t := &teller{app: a, j: j, dir: dir, files: map[int64]string{}, told: map[string]bool{}}
-	err = t.tell(running, fresh, exit)
+	again, err = t.tell(running)
 	stop()
-	return errors.Join(err, <-ended)
+	return again, errors.Join(err, <-ended)
 }
 
 // prepareDemo lays the folder out; fresh is false when a demonstration ran there before, whose sample is known by now.
 func prepareDemo(dir string) (fresh bool, err error) {
-	for _, d := range []string{"etc/mappings", "in", "out", "done", "rejected", "state"} {
+	for _, d := range []string{"etc/mappings", "in", "flows/factures/in", "out", "done", "rejected", "state"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o750); err != nil {
 			return false, err
 		}
@@ -143,41 +163,53 @@ type teller struct {
 	*app
 	j     *journal.Journal
 	dir   string
+	scout *scout
+	flows []string
 	files map[int64]string // state last told
 	told  map[string]bool  // returns already shown
-	event int64
+	event map[string]int64 // last told, by flow
+
+	fresh, exit, invited bool
 }
 
-func (t *teller) tell(ctx context.Context, fresh, exit bool) error {
+// begin drops the sample, unless a demonstration ran here before.
+func (t *teller) begin(fresh, exit bool) error {
+	t.fresh, t.exit = fresh, exit
 	t.line("ui.demo.intro", "dir", t.dir)
 	t.printf("\n")
+	if !fresh {
+		return nil
+	}
 	sample, err := demoFiles.ReadFile("demo/" + demoSample)
 	if err != nil {
 		return err
 	}
-	if fresh {
-		t.line("ui.demo.dropped", "file", demoSample)
-		t.show(sample, 100)
-		tmp := filepath.Join(t.dir, "in", "."+demoSample)
-		if err := os.WriteFile(tmp, sample, 0o640); err != nil {
-			return err
-		}
-		if err := os.Rename(tmp, filepath.Join(t.dir, "in", demoSample)); err != nil {
-			return err
-		}
-	} else if exit {
-		t.line("ui.demo.again", "dir", t.dir)
-		return nil
+	t.line("ui.demo.dropped", "file", demoSample)
+	t.show(sample, 100)
+	tmp := filepath.Join(t.dir, "in", "."+demoSample)
+	if err := os.WriteFile(tmp, sample, 0o640); err != nil {
+		return err
 	}
-	invited := false
+	return os.Rename(tmp, filepath.Join(t.dir, "in", demoSample))
+}
+
+// tell says what happens until it is over; again asks for another round, with a new flow.
+func (t *teller) tell(ctx context.Context) (again bool, err error) {
+	if !t.fresh && t.exit {
+		t.line("ui.demo.again", "dir", t.dir)
+		return false, nil
+	}
 	for ctx.Err() == nil {
 		if err := t.step(ctx); err != nil && ctx.Err() == nil {
-			return err
+			return false, err
 		}
-		if !invited && (!fresh || t.complete(ctx)) {
-			if invited = true; exit {
+		if changed, err := t.scout.look(ctx); err != nil || changed {
+			return changed, err
+		}
+		if !t.invited && (!t.fresh || t.complete(ctx)) {
+			if t.invited = true; t.exit {
 				t.line("ui.demo.end", "dir", t.dir)
-				return nil
+				return false, nil
 			}
 			t.line("ui.demo.yours", "dir", t.dir)
 		}
@@ -186,7 +218,7 @@ func (t *teller) tell(ctx context.Context, fresh, exit bool) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // step tells what is new.
@@ -203,12 +235,22 @@ func (t *teller) step(ctx context.Context) error {
 			}
 		}
 	}
-	events, err := t.j.EventsAfter(ctx, "factures", t.event, 500)
+	for _, flow := range t.flows {
+		if err := t.events(ctx, flow); err != nil {
+			return err
+		}
+	}
+	return t.returns(ctx)
+}
+
+// events tells what has happened to a flow's requests.
+func (t *teller) events(ctx context.Context, flow string) error {
+	events, err := t.j.EventsAfter(ctx, flow, t.event[flow], 500)
 	if err != nil {
 		return err
 	}
 	for _, e := range events {
-		t.event = e.ID
+		t.event[flow] = e.ID
 		detail := ""
 		if !e.Amount.IsZero() {
 			detail = ", " + e.Amount.String()
@@ -223,7 +265,7 @@ func (t *teller) step(ctx context.Context) error {
 			}
 		}
 	}
-	return t.returns(ctx)
+	return nil
 }
 
 func (t *teller) judged(ctx context.Context, f *journal.File) error {
@@ -275,32 +317,39 @@ func kindOf(name string) string {
 	return "status"
 }
 
-// complete tells whether the sample has made its whole round: everything answered, paid and told.
+// complete tells whether the sample, and whatever else was dropped, has made its whole round: everything answered,
+// paid and told.
 func (t *teller) complete(ctx context.Context) bool {
-	s, err := t.j.FlowStatus(ctx, "factures")
-	if err != nil || s.Files[journal.FileDone]+s.Files[journal.FileAccepted] == 0 || s.Flow.StatusMark == 0 {
-		return false
-	}
-	for _, state := range []payment.State{payment.Accepted, payment.Sending, payment.Uncertain, payment.Open, payment.PartiallyPaid} {
-		if s.Rows[string(state)] > 0 {
+	for _, flow := range t.flows {
+		s, err := t.j.FlowStatus(ctx, flow)
+		files := s.Files[journal.FileDone] + s.Files[journal.FileAccepted]
+		if err != nil || flow == "factures" && (files == 0 || s.Flow.StatusMark == 0 || s.Rows[string(payment.Paid)] == 0) || flow != "factures" && len(s.Files) == 0 {
+			return false
+		}
+		for _, state := range []payment.State{payment.Accepted, payment.Sending, payment.Uncertain, payment.Open, payment.PartiallyPaid} {
+			if s.Rows[string(state)] > 0 {
+				return false
+			}
+		}
+		if awaiting, err := t.j.FilesAwaiting(ctx, flow); err != nil || len(awaiting) > 0 {
+			return false
+		}
+		untold, err := t.j.Untold(ctx, flow, s.Flow.StatusMark, 1)
+		waiting, err2 := t.j.Outbox(ctx, flow, 1)
+		if err != nil || err2 != nil || len(untold)+len(waiting) > 0 {
 			return false
 		}
 	}
-	if awaiting, err := t.j.FilesAwaiting(ctx, "factures"); err != nil || len(awaiting) > 0 {
-		return false
-	}
-	untold, err := t.j.Untold(ctx, "factures", s.Flow.StatusMark, 1)
-	waiting, err2 := t.j.Outbox(ctx, "factures", 1)
-	return err == nil && err2 == nil && len(untold) == 0 && len(waiting) == 0 && s.Rows[string(payment.Paid)] > 0
+	return !t.scout.waiting()
 }
 
 func (t *teller) line(key string, args ...string) { t.printf("%s\n", t.say(key, args...)) }
 
-// show prints a file as text, indented; the sample and its answers are Windows-1252.
+// show prints a file as text, indented: UTF-8 if it is, else Windows-1252, as the sample and its answers are.
 func (t *teller) show(b []byte, most int) {
-	text, err := charmap.Windows1252.NewDecoder().String(string(b))
-	if err != nil {
-		text = string(b)
+	text := string(b)
+	if read, err := charmap.Windows1252.NewDecoder().String(text); err == nil && !utf8.ValidString(text) {
+		text = read
 	}
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
 	for i, l := range lines {

@@ -173,7 +173,6 @@ type number struct {
 	sign     bool // a currency sign stands beside it
 	negative bool
 	suffix   rune // D or C glued behind
-	overrun  bool
 }
 
 var currencySigns = strings.NewReplacer("€", "", "$", "", "£", "", "EUR", "", "USD", "", "CHF", "", "GBP", "", "Euros", "", "euros", "")
@@ -261,15 +260,15 @@ func readNumber(s string) (n number) {
 
 // marks counts how numbers are written.
 type marks struct {
-	n                         int
-	comma, point, unsure      int // decimal marks; unsure: three digits behind the only mark
-	unsureComma, unsurePoint  int
-	groups                    map[rune]map[rune]int // thousands mark by decimal mark
-	large                     map[rune]int          // numbers of four digits and more without thousands mark, by decimal mark
-	bare, zeros, negative     int
-	decimals                  map[int]int
-	suffixes                  map[rune]int
-	maxWhole, wideBare, signs int
+	n                        int
+	comma, point, unsure     int // decimal marks; unsure: three digits behind the only mark
+	unsureComma, unsurePoint int
+	groups                   map[rune]map[rune]int // thousands mark by decimal mark
+	large                    map[rune]int          // numbers of four digits and more without thousands mark, by decimal mark
+	bare, zeros, negative    int
+	decimals                 map[int]int
+	suffixes                 map[rune]int
+	maxWhole, signs          int
 }
 
 func (m *marks) add(n number) {

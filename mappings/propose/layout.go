@@ -82,6 +82,7 @@ var (
 	encodingLine = regexp.MustCompile(`(?m)^(  encoding: *)([a-z0-9-]+)(.*)$`)
 	testsPart    = regexp.MustCompile(`(?ms)^tests:.*?(\n[a-z]|\z)`)
 	moneyField   = regexp.MustCompile(`(?m)^(  - \{name: *(?:amount|due_on|issued_on|debit|credit|total|montant|regle),)`)
+	channelLine  = regexp.MustCompile(`(?m)^(  - \{name: channel,)`)
 	localeLine   = regexp.MustCompile(`(?m)^locale:.*$`)
 )
 
@@ -105,6 +106,7 @@ func (s *sample) adapt(preset, text string) string {
 	if line, _, _ := strings.Cut(s.text, "\n"); strings.Count(line, "|") > 5 && !strings.Contains(line, "\t") {
 		text = strings.Replace(text, `delimiter: "\t"`, `delimiter: "|"`, 1)
 	}
+	text = channelLine.ReplaceAllString(text, "  # $1") // writing to customers is for a person to say
 	text = moneyField.ReplaceAllString(text, "$1 confirm: true,")
 	w := &writer{d: &description{t: &table{s: s}}}
 	w.remark("", w.say("propose.head", "file", s.src.Name))

@@ -20,7 +20,6 @@ type shape struct {
 	blanks   bool // rows without reference and amount are left out
 	totals   []*profile
 	titles   bool // the titles are repeated
-	types    []string
 	paid     bool // amount = amount - paid
 }
 
@@ -94,7 +93,6 @@ func (d *description) findMarks() {
 // otherwise.
 func (d *description) findDates() {
 	dmy, mdy, either := 0, 0, 0
-	type use struct{ n int }
 	counts := map[string]int{}
 	serial, all := 0, 0
 	for _, role := range []string{"due_on", "issued_on", "date"} {
