@@ -19,6 +19,8 @@ type Dialect struct {
 	Width     int    `json:"width,omitempty"`   // cells of a row of the source, 0 where none is declared
 	Lazy      bool   `json:"lazy,omitempty"`    // quotes inside cells are ordinary characters
 	Fixed     bool   `json:"fixed,omitempty"`   // fixed positions: no delimiter in the source
+	Sheet     string `json:"sheet,omitempty"`   // of a workbook: the sheet that was read; the rest is how it is written as text
+	Epoch     int    `json:"epoch,omitempty"`   // of a workbook whose day numbers begin in 1904: what to add to them
 }
 
 // DefaultDialect is what a file without a source is written in (contract §5): UTF-8, ';', CRLF, and the decimal mark
@@ -203,6 +205,8 @@ type Head struct {
 	Titles []string `json:"titles,omitempty"` // of the columns, without those that navette added; nil where the file has none
 	At     int      `json:"at,omitempty"`     // where in Bytes the row of titles begins
 	Length int      `json:"length,omitempty"` // of the row of titles without its line end; 0 = there is none
+	Rows   int      `json:"rows,omitempty"`   // of a workbook: rows above the data
+	Line   int      `json:"line,omitempty"`   // of a workbook: the row of the titles; 0 = there is none
 }
 
 // WriteHead writes the lines above the data as they were, with cells behind the titles. No byte-order mark is added:

@@ -18,13 +18,14 @@ import (
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
 	"github.com/navette-connect/navette/mappings/presets"
+	"github.com/navette-connect/navette/mappings/xlsxfile"
 )
 
 const examples = "../testdata/mappings"
 
 func options() mappings.Options {
 	return mappings.Options{
-		Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New},
+		Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New, "xlsx": xlsxfile.New},
 		Use:     presets.Source,
 	}
 }

@@ -25,6 +25,12 @@ func (r *Reading) readTyped(fields []*field, line int, currency string) {
 // readField reads one cell. What is wrong with it is reported, and the value is failed.
 func (r *Reading) readField(f *field, v *value, currency string, line int) {
 	text := r.cell(r.cols[f.index])
+	kind := r.kind(r.cols[f.index])
+	if kind >= CellError && !f.isMissing(text) {
+		v.state = failed
+		r.failFault(f, line, text, r.noValue(f, kind, text))
+		return
+	}
 	if f.simple && text != "" && (f.max == 0 || len(text) <= f.max) && !f.isMissing(text) { // as most are
 		v.state, v.text = present, text
 		return
@@ -37,8 +43,9 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		v.state = remainder
 		return
 	case f.zero != nil && slices.Contains(f.zero, text):
-		text = "0"
+		text, kind = "0", CellText
 	case f.isMissing(text):
+		kind = CellText
 		word, mapped := f.words[""]
 		switch {
 		case mapped:
@@ -65,6 +72,7 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		if text = word; text == "" {
 			return
 		}
+		kind = CellText
 	}
 	v.text = text
 	if !r.check(f, v, line) {
@@ -81,7 +89,7 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 			v.state = failed
 		}
 	}
-	if ft := r.typed(f, text, v, currency); ft != nil {
+	if ft := r.typedCell(kind, f, text, v, currency); ft != nil {
 		v.state = failed
 		r.failFault(f, line, text, ft)
 	}

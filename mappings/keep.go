@@ -31,6 +31,7 @@ const (
 	keptList    = 'l' // its length, then as many entries
 	keptLine    = 'L'
 	keptCell    = 'c'
+	keptMark    = 'm' // a cell at fault: line, column, sentence
 )
 
 func appendText(b []byte, s string) []byte {
@@ -164,6 +165,10 @@ func unpackFields(m *Mapping, row ReturnRow, env map[string]any) error {
 			if line == row.Line {
 				env[titleName(title)] = text
 			}
+		case keptMark:
+			r.uvarint0()
+			r.uvarint0()
+			r.text()
 		default:
 			name, v := r.entry(kind)
 			if !r.bad {

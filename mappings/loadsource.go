@@ -53,6 +53,8 @@ func (l *loader) source(n *node, records bool) {
 	switch s.Format {
 	case "fixed":
 		l.fixed(o, records)
+	case "xlsx":
+		l.workbook(o, records)
 	case "csv":
 		for _, key := range []string{"framing", "sheet", "cells", "length", "trim_end", "bytes"} {
 			if n := o.get(key); n != nil {
@@ -60,6 +62,32 @@ func (l *loader) source(n *node, records bool) {
 			}
 		}
 	}
+}
+
+// workbook holds a source of sheets to what such a source has: no encoding, no delimiter, no length.
+func (l *loader) workbook(o object, records bool) {
+	s := &l.m.source
+	for _, key := range []string{"encoding", "delimiter", "quote", "lazy_quotes", "framing", "length", "trim_end", "bytes", "open_end"} {
+		if n := o.get(key); n != nil {
+			l.p.add(n.pos, "NV-4002.other_type", "key", key, "type", s.Format)
+		}
+	}
+	if n := o.get("columns"); n != nil && s.Header != 0 {
+		l.p.add(n.pos, "NV-4020.columns")
+	}
+	if records {
+		l.p.add(o.at("format"), "NV-4020.not_yet", "key", "records, source.format: xlsx")
+	}
+	o.oneOf("cells", "typed", "typed")
+	s.SheetAt = 1
+	switch n := o.get("sheet"); {
+	case n == nil:
+	case n.kind == scalarNode && !n.quoted && plainDigits(n.text) == len(n.text):
+		s.SheetAt = o.number("sheet", 1, 1, 10_000)
+	default:
+		s.Sheet = o.text("sheet", "")
+	}
+	s.Encoding, s.Delimiter, s.Quote, s.Mark = "utf-8", ';', '"', l.m.decimal() // of the text that it becomes
 }
 
 // header reads the row number of the titles, or `auto`.

@@ -118,6 +118,7 @@ func (r *Reading) lookupTable(key string) (*lookupTable, error) {
 		if rec.Blank || rec.Comment {
 			continue
 		}
+		rec = r.padded(rec)
 		r.cut(rec)
 		if err := r.another(); err != nil {
 			return nil, err

@@ -75,6 +75,9 @@ func (m *Mapping) Dialect() Dialect {
 	case "utf-8-bom", "utf-16le", "utf-16be":
 		d.BOM = true
 	}
+	if m.source.Format == "xlsx" { // answers are opened where the source was made
+		d.BOM = true
+	}
 	return d.filled()
 }
 

@@ -30,7 +30,25 @@ type Record struct {
 	Raw     []byte   // the source's own bytes of the record without its line end; reused likewise
 	Blank   bool     // a line of nothing
 	Comment bool     // a line that begins with the declared comment mark; not split
+
+	Kinds []CellKind // of each cell where the source knows types, else nil; reused likewise
 }
+
+// CellKind says what a cell of a workbook holds; the cell's text is then of one fixed form, whatever the sheet shows.
+type CellKind byte
+
+// The kinds of cells. Those from CellError on have no value to rely on: a field that reads one fails (NV-1211), unless
+// the mapping lists the text under `missing`.
+const (
+	CellText       CellKind = iota
+	CellNumber              // its text: digits, the source's Mark before decimals, a minus in front; never an exponent
+	CellDate                // its text: 2026-12-02, 2026-12-02 14:30:00, or 14:30:00
+	CellBool                // its text: true, false
+	CellError               // its text: #N/A, #REF! …
+	CellUncomputed          // a formula without a stored value; its text: the formula, with = before it
+	CellRounded             // a whole number of more digits than a spreadsheet holds
+	CellNoDate              // a number shown as a date, and no day of the calendar
+)
 
 // Format reads one kind of file. It is made once for a mapping and opens any number of files, also at the same time.
 type Format interface {
@@ -51,6 +69,34 @@ type Table interface {
 // Cutter is a Table's ability to give the bytes of a record's first n cells: what is ours behind them is dropped.
 type Cutter interface {
 	Cut(raw []byte, n int) []byte
+}
+
+// Renderer is the ability of a Table whose source is no text, a workbook: the file as a delimited text in the table's
+// Dialect. Record.Raw is a line of that text and Record.End counts in it.
+type Renderer interface {
+	// Rendered gives the first n bytes of the text; fewer where it has no more.
+	Rendered(n int64) ([]byte, error)
+}
+
+// Mender is a Format's ability to give rejected rows back in a file of the source's own kind rather than as text.
+type Mender interface {
+	// Mend writes the lines above the data of src and the rows named, by line, with code and message behind them. The
+	// same arguments give the same bytes.
+	Mend(w io.Writer, src Spooled, head Head, d Dialect, rows []Reject) error
+}
+
+// Reject is a rejected row for a Mender.
+type Reject struct {
+	Line          int
+	Raw           []byte // as Row.Raw; nil where no cell was filled from above
+	Code, Message string
+	Marks         []Mark
+}
+
+// Mark is a cell that is at fault.
+type Mark struct {
+	Column int // from 0
+	Text   string
 }
 
 // RowError spoils one record; the ones behind it are read.

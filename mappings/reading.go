@@ -265,11 +265,14 @@ func (r *Reading) useTitles(t *titleRow) error {
 
 // keepHead keeps the bytes above the data, without the columns that are navette's own.
 func (r *Reading) keepHead(t *titleRow, end int64) error {
-	b := make([]byte, end)
-	if err := readFull(r.src, b, 0); err != nil {
+	b, err := r.sourceText(end)
+	if err != nil {
 		return err
 	}
 	r.head = Head{Bytes: b, Titles: r.titles, At: t.at, Length: t.length}
+	if r.dialect.Sheet != "" {
+		r.head.Rows, r.head.Line = r.start, t.line
+	}
 	if cutter, ok := r.table.(Cutter); ok && r.extra > 0 {
 		own := slices.Clone(cutter.Cut(b[t.at:t.at+t.length], r.width))
 		r.head.Bytes = slices.Concat(b[:t.at], own, b[t.at+t.length:])
@@ -304,12 +307,24 @@ func (r *Reading) headless(mark []byte) error {
 		}
 		r.start = n
 	}
-	b := make([]byte, min(end, 16<<20))
-	if err := readFull(r.src, b, 0); err != nil {
+	b, err := r.sourceText(min(end, 16<<20))
+	if err != nil {
 		return err
 	}
 	r.head = Head{Bytes: b}
+	if r.dialect.Sheet != "" {
+		r.head.Rows = r.start
+	}
 	return nil
+}
+
+// sourceText gives the first n bytes of the source; of a workbook, of what it is as text.
+func (r *Reading) sourceText(n int64) ([]byte, error) {
+	if t, ok := r.table.(Renderer); ok {
+		return t.Rendered(n)
+	}
+	b := make([]byte, n)
+	return b, readFull(r.src, b, 0)
 }
 
 // findYear reads the cell that holds the year of dates written without one.

@@ -13,12 +13,14 @@ import (
 // rowState is what is used again for each row.
 type rowState struct {
 	cells  []string // trimmed
+	kinds  []CellKind
 	values []value
 	found  []found
 	filled []string // of the row above, by column of fill
-	kind   string   // of a fixed record: its type
-	length int      // of a fixed record
-	arena  []byte   // where raw bytes are kept, many rows at a time
+	above  []CellKind
+	kind   string // of a fixed record: its type
+	length int    // of a fixed record
+	arena  []byte // where raw bytes are kept, many rows at a time
 	kept   []byte
 }
 
@@ -60,12 +62,14 @@ func (r *Reading) Documents(ctx context.Context) iter.Seq2[*Document, error] {
 				continue
 			}
 			r.count(doc)
+			r.mark(doc)
 			if !yield(doc, nil) {
 				return
 			}
 		}
 		r.rest(func(doc *Document) bool {
 			r.count(doc)
+			r.mark(doc)
 			return yield(doc, nil)
 		})
 	}
@@ -91,6 +95,7 @@ func (r *Reading) record(rec Record, err error) (*Document, error) {
 		r.counted.leftOut++
 		return nil, nil
 	}
+	rec = r.padded(rec)
 	r.cut(rec)
 	if r.m.records != nil {
 		r.reading, _ = r.recordOf()
@@ -134,7 +139,7 @@ func (r *Reading) another() error {
 // cut takes the row's cells, without the blanks around them.
 func (r *Reading) cut(rec Record) {
 	s := &r.row
-	s.cells = s.cells[:0]
+	s.cells, s.kinds = s.cells[:0], append(s.kinds[:0], rec.Kinds...)
 	if r.fixed() {
 		r.cutFixed(rec)
 		return
@@ -194,6 +199,11 @@ func (r *Reading) dataRow(rec Record) (*Document, error) {
 		r.row.filled = nil // what a ragged row says is no longer known for the rows below
 		r.begin()
 		p := problem(rec.Line, "NV-1102.columns", "found", strconv.Itoa(len(rec.Cells)), "expected", strconv.Itoa(r.width))
+		if r.dialect.Sheet != "" { // rows of a sheet are never too short
+			letter := letterOf(len(rec.Cells) - 1)
+			p = problem(rec.Line, "NV-1102.beside", "letter", letter, "expected", strconv.Itoa(r.width))
+			p.Letter = letter
+		}
 		if r.fixed() {
 			p = problem(rec.Line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(r.m.source.Length))
 		}
@@ -263,11 +273,11 @@ func (r *Reading) fill() bool {
 	s := &r.row
 	cols := append([]int{r.fillKey}, r.fillCols...)
 	if s.filled == nil {
-		s.filled = make([]string, len(cols))
+		s.filled, s.above = make([]string, len(cols)), make([]CellKind, len(cols))
 	}
 	if !r.blank(s.cells[r.fillKey]) {
 		for i, c := range cols {
-			s.filled[i] = s.cells[c]
+			s.filled[i], s.above[i] = s.cells[c], r.kind(c)
 		}
 		return false
 	}
@@ -276,6 +286,9 @@ func (r *Reading) fill() bool {
 		if r.blank(s.cells[c]) {
 			did = did || s.filled[i] != s.cells[c]
 			s.cells[c] = s.filled[i]
+			if c < len(s.kinds) {
+				s.kinds[c] = s.above[i]
+			}
 		}
 	}
 	if did && r.scope != nil {

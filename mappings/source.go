@@ -12,7 +12,7 @@ const (
 
 // Source says how a file is read: the section `source` of a mapping, checked and with its defaults.
 type Source struct {
-	Format     string   // csv, fixed
+	Format     string   // csv, fixed, xlsx
 	Encoding   string   // one of Charsets, or auto
 	Delimiter  rune     // between cells; 0 = none: a line is one cell
 	Quote      rune     // around cells; 0 = none
@@ -30,6 +30,9 @@ type Source struct {
 	TrimEnd    bool     // cut blanks at a fixed record's end are tolerated
 	Framed     bool     // fixed records without line ends
 	Bytes      bool     // positions of fixed columns count bytes
+	Sheet      string   // of a workbook: its name; "" = the SheetNumber-th
+	SheetAt    int      // of a workbook: rank among the visible sheets, from 1
+	Mark       byte     // of a workbook: the decimal mark that numbers are written with as text
 	MaxRows    int
 	MaxBytes   int64
 	MaxCell    int // bytes of one cell, decoded

@@ -35,8 +35,10 @@ func Inspect(src Spooled, encoding string, quote byte) (Survey, error) {
 	if err := readFull(src, head, 0); err != nil {
 		return s, err
 	}
-	if err := foreign(head); err != nil {
+	if kind, detail, err := Sniff(src); err != nil {
 		return s, err
+	} else if kind != FileText {
+		return s, RefuseKind(kind, detail, false)
 	}
 	bom := markOf(head)
 	if encoding == "auto" {
@@ -89,27 +91,6 @@ func markOf(b []byte) string {
 		return "utf-16be"
 	}
 	return ""
-}
-
-// foreign knows files that are no text by their first bytes.
-func foreign(b []byte) error {
-	for _, f := range [...]struct{ magic, key, what string }{
-		{"PK\x03\x04", "NV-1007.zip", ""},
-		{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "NV-1007.xls", ""},
-		{"%PDF-", "NV-1007.pdf", ""},
-		{"\x1f\x8b", "NV-1004.packed", "gzip"},
-		{"7z\xbc\xaf\x27\x1c", "NV-1004.packed", "7z"},
-		{"Rar!\x1a\x07", "NV-1004.packed", "rar"},
-	} {
-		switch {
-		case !bytes.HasPrefix(b, []byte(f.magic)):
-		case f.what != "":
-			return Refuse(0, f.key, "format", f.what)
-		default:
-			return Refuse(0, f.key)
-		}
-	}
-	return nil
 }
 
 // narrow surveys a file of one-byte or UTF-8 characters. encoding may still be "auto".

@@ -11,6 +11,7 @@ import (
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
+	"github.com/navette-connect/navette/mappings/xlsxfile"
 	"github.com/navette-connect/navette/transports"
 	"github.com/navette-connect/navette/transports/local"
 	"github.com/navette-connect/navette/transports/sftpbox"
@@ -39,7 +40,7 @@ func transportTypes(h hooks) map[string]func(stateDir string, t *config.Transpor
 
 // formats are the source formats mappings may name.
 func formats() map[string]func(mappings.Source) (mappings.Format, error) {
-	return map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New}
+	return map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New, "xlsx": xlsxfile.New}
 }
 
 // gatewayPlace is what the process gives to gateways that need a place of their own.

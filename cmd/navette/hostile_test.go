@@ -40,7 +40,7 @@ func TestHostileFiles(t *testing.T) {
 		{name: "utf16", bytes: utf16le(head + line("U1", "10,00")), want: []verdict{{"0", "rejected", "NV-1002"}}, dir: "rejected"},
 		{name: "nul", bytes: []byte(head + "N1;10,\x0000;02/12/2026;a@canary.example\r\n"), want: []verdict{{"0", "rejected", "NV-1004"}}, dir: "rejected"},
 		{name: "noise", bytes: noise, codes: []string{"NV-1002", "NV-1004"}, dir: "rejected"},
-		{name: "gzip", bytes: append([]byte("\x1f\x8b\x08\x00"), noise...), want: []verdict{{"0", "rejected", "NV-1004"}}, dir: "rejected"},
+		{name: "gzip", bytes: append([]byte("\x1f\x8b\x08\x00"), noise...), want: []verdict{{"0", "rejected", "NV-1007"}}, dir: "rejected"},
 		{name: "pdf", bytes: append([]byte("%PDF-1.7\n"), noise...), want: []verdict{{"0", "rejected", "NV-1007"}}, dir: "rejected"},
 		{name: "cell", bytes: []byte(head + line(strings.Repeat("x", 5<<20), "10,00") + line("C2", "10,00")), want: []verdict{{"0", "rejected", "NV-1003"}}, dir: "rejected"},
 		{name: "quote", bytes: append([]byte(head+"\""), bytes.Repeat([]byte("x;10,00;02/12/2026;\r\n"), 64<<20/21)...), want: []verdict{{"0", "rejected", "NV-1003"}}, dir: "rejected"},

@@ -119,7 +119,7 @@ func TestRecords(t *testing.T) {
 		{"zip", "PK\x03\x04xxxxxxxxx", nil, "file!NV-1007"},
 		{"pdf", "%PDF-1.7\n", nil, "file!NV-1007"},
 		{"xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", nil, "file!NV-1007"},
-		{"gzip", "\x1f\x8b\x08\x00", nil, "file!NV-1004"},
+		{"gzip", "\x1f\x8b\x08\x00", nil, "file!NV-1007"},
 		{"UTF-16 without a mark", "a\x00;\x00b\x00\n\x00", nil, "file!NV-1002"},
 		{"UTF-16 with a mark", "\xff\xfea\x00;\x00b\x00\n\x00", nil, "file!NV-1002"},
 		{"comments", "##a;\"\nb;c\n##\n", func(s *mappings.Source) { s.Comment = "##" }, "1# 2:b|c 3#"},
