@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -99,6 +100,31 @@ func BenchmarkDocuments(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRows), "ns/row")
+}
+
+// BenchmarkPassing reads with as many workers as there are processors.
+func BenchmarkPassing(b *testing.B) {
+	const rows = 50_000
+	file, m := invoices(b, rows)
+	b.SetBytes(int64(len(file)))
+	b.ReportAllocs()
+	for b.Loop() {
+		reading, err := m.Open(mappings.Spooled{ReaderAt: bytes.NewReader(file), Size: int64(len(file))}, mappings.Env{Today: "2026-11-20"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for _, err := range reading.Passing(context.Background(), runtime.GOMAXPROCS(0)) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != rows {
+			b.Fatalf("%d documents, want %d", n, rows)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
 }
 
 // BenchmarkExpressions reads the rows of worked example 01 again and again: skip, computed fields, rules, returns' fields.

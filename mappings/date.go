@@ -122,6 +122,38 @@ func readDate(formats []dateFormat, s string, year int) (string, *fault) {
 	return "", faulty(key, "value", s, "expected.fr", fr, "expected.en", en)
 }
 
+// dateMemory is how many dates a reading remembers: files repeat theirs.
+const dateMemory = 1024
+
+// knownDate is a date that was read before.
+type knownDate struct {
+	format *dateFormat // the first of the patterns it was read by
+	text   string
+	iso    string
+}
+
+// readDate is the function of that name, with a memory.
+func (r *Reading) readDate(formats []dateFormat, s string) (string, *fault) {
+	if len(s) < 6 || len(s) > 20 || len(formats) == 0 {
+		return readDate(formats, s, r.year)
+	}
+	n := len(s)
+	at := (uint32(s[0])<<24 | uint32(s[1])<<16 | uint32(s[3])<<8 | uint32(s[4])) ^ uint32(s[n-1])<<12 ^ uint32(s[n-2])<<20
+	at = at * 2654435761 >> 22 // Knuth's multiplicative hash
+	if r.known == nil {
+		r.known = make([]knownDate, dateMemory)
+	}
+	k := &r.known[at%dateMemory]
+	if k.text == s && k.format == &formats[0] {
+		return k.iso, nil
+	}
+	iso, ft := readDate(formats, s, r.year)
+	if ft == nil {
+		*k = knownDate{&formats[0], strings.Clone(s), iso}
+	}
+	return iso, ft
+}
+
 // expected lists the patterns as people write them.
 func expected(formats []dateFormat) (fr, en string) {
 	for i, f := range formats {

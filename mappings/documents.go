@@ -14,11 +14,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // document finishes a document of one row: computed fields, rules, instruction.
 func (r *Reading) document(line int, raw []byte) *Document {
-	d := &struct { // one allocation for what every row needs
-		doc  Document
-		rows [1]Row
-		ins  [1]payment.Instruction
-	}{}
+	d := r.slot()
 	d.rows[0] = Row{line, r.keepRaw(raw)}
 	d.doc.Rows = d.rows[:]
 	r.finish(&d.doc, d.ins[:0], r.typedRow())
@@ -457,7 +453,7 @@ func (r *Reading) keepFields(rows []Row) []byte {
 		b = r.keepCells(b, rows[0].Line)
 	}
 	r.row.kept = b
-	return slices.Clone(b)
+	return r.keepRaw(b)
 }
 
 // keepCells keeps the cells of one row that returns may name.

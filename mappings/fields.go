@@ -179,7 +179,7 @@ func (r *Reading) typed(f *field, text string, v *value, currency string) *fault
 		}
 		v.number = &num{d: d}
 	case typeDate:
-		iso, ft := readDate(f.dates, trimBlanks(text), r.year)
+		iso, ft := r.readDate(f.dates, trimBlanks(text))
 		if ft != nil {
 			return ft
 		}

@@ -14,8 +14,9 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 	in.Kind, in.Operation = doc.Kind, doc.Operation
 	in.Reference, in.Amount = doc.Reference, doc.Amount
 	in.Source = payment.Source{Flow: r.env.Flow, File: r.env.File, Line: doc.Rows[0].Line}
-	if n := r.m.pairs; n > 0 {
-		in.Metadata = make([]payment.Pair, 0, n)
+	if n := r.m.pairs; n+r.m.address > 0 {
+		pairs := r.pairs(n + r.m.address)
+		in.Metadata, in.Customer.Address = pairs[:0:n], pairs[n:n]
 	}
 	if doc.Kind == payment.Request {
 		in.Channel = "link" // writing to customers must be asked for
@@ -27,6 +28,9 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 	}
 	if len(in.Metadata) == 0 {
 		in.Metadata = nil
+	}
+	if len(in.Customer.Address) == 0 {
+		in.Customer.Address = nil
 	}
 	if doc.Kind == payment.Operate { // what only requests have
 		in.Part, in.Channel = "", ""
@@ -68,9 +72,6 @@ func (f *field) put(in *payment.Instruction, v *value) {
 	case setCustomerSIREN:
 		in.Customer.SIREN = text
 	case setAddress:
-		if in.Customer.Address == nil {
-			in.Customer.Address = make([]payment.Pair, 0, 4)
-		}
 		in.Customer.Address = append(in.Customer.Address, payment.Pair{Name: f.key, Value: text})
 	case setCaptureMode:
 		in.Capture.Mode = text

@@ -125,6 +125,8 @@ func (l *loader) fields(top object) {
 		}
 		if f.set == setMetadata {
 			m.pairs++
+		} else if f.set == setAddress {
+			m.address++
 		}
 	}
 	slices.SortStableFunc(m.known, func(a, b *field) int { // metadata is sorted once, here

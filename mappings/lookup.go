@@ -135,7 +135,11 @@ func (r *Reading) lookupTable(key string) (*lookupTable, error) {
 		if old, twice := t.rows[k]; twice {
 			return nil, &FileError{Problem: problem(rec.Line, "NV-4020.lookup_key", "key", clip(k), "line", itoa(old.line), "other", itoa(rec.Line))}
 		}
-		t.rows[k] = lookupRow{rec.Line, slices.Clone(r.row.cells)}
+		row := lookupRow{rec.Line, make([]string, len(r.row.cells))}
+		for i := range row.cells {
+			row.cells[i] = r.cell(i)
+		}
+		t.rows[k] = row
 	}
 	return t, nil
 }

@@ -33,6 +33,7 @@ type Mapping struct {
 	byName   map[string]*field
 	known    []*field // the canonical ones, in the order they are put into instructions
 	pairs    int      // how many of them are metadata
+	address  int      // how many of them are parts of an address
 	// Those of byName that every row needs; nil where the mapping has none.
 	reference, amount, currency, operation, rowKind, transaction *field
 	titles                                                       []*titleRef // row["…"] of any expression

@@ -99,6 +99,21 @@ type Mark struct {
 	Text   string
 }
 
+// Section is a part of a file that holds whole records.
+type Section struct {
+	Start, End int64 // offsets in the source; End stands behind the last record's line end
+	Line       int   // of the first byte
+}
+
+// Divider is a Table's ability to be read in several places at the same time.
+type Divider interface {
+	// Sections cuts the file behind records into parts of about size bytes; the first one holds at least as many
+	// records as asked. Read one after the other, their records are those of Records, faults included.
+	Sections(size int64, records int) iter.Seq[Section]
+	// Within makes a reader of sections, one after the other; it belongs to one goroutine.
+	Within() func(Section) iter.Seq2[Record, error]
+}
+
 // RowError spoils one record; the ones behind it are read.
 type RowError struct {
 	Line    int

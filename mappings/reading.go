@@ -41,7 +41,9 @@ type Reading struct {
 	year     int
 	warnings []Problem
 
-	scope   *scope // nil where the mapping has no expression
+	known   []knownDate // dates that were read
+	batch   *batch      // of a worker; nil where documents are their receiver's
+	scope   *scope      // nil where the mapping has no expression
 	row     rowState
 	counted counts
 

@@ -12,8 +12,9 @@ import (
 
 // rowState is what is used again for each row.
 type rowState struct {
-	cells  []string // trimmed
 	kinds  []CellKind
+	cells  []string // of the record, as the format gave them
+	own    []string // where they are not the format's
 	values []value
 	found  []found
 	filled []string // of the row above, by column of fill
@@ -77,18 +78,9 @@ func (r *Reading) Documents(ctx context.Context) iter.Seq2[*Document, error] {
 
 // record turns one record into a document; nil for what is no row.
 func (r *Reading) record(rec Record, err error) (*Document, error) {
-	var spoilt *RowError
 	switch {
-	case errors.As(err, &spoilt):
-		if err := r.another(); err != nil {
-			return nil, err
-		}
-		r.row.filled, r.row.cells = nil, r.row.cells[:0]
-		return r.spoiltRow(spoilt)
-	case errors.Is(err, errOutside):
-		return nil, nil
 	case err != nil:
-		return nil, err
+		return r.unread(err)
 	case rec.Blank:
 		return nil, nil
 	case rec.Comment:
@@ -128,6 +120,22 @@ func (r *Reading) record(rec Record, err error) (*Document, error) {
 	return r.dataRow(rec)
 }
 
+// unread answers a record that could not be read.
+func (r *Reading) unread(err error) (*Document, error) {
+	var spoilt *RowError
+	switch {
+	case errors.Is(err, errOutside):
+		return nil, nil
+	case !errors.As(err, &spoilt):
+		return nil, err
+	}
+	if err := r.another(); err != nil {
+		return nil, err
+	}
+	r.row.filled, r.row.cells = nil, nil
+	return r.spoiltRow(spoilt)
+}
+
 // another counts a data row against the mapping's bound.
 func (r *Reading) another() error {
 	if r.counted.rows++; r.counted.rows > r.m.source.MaxRows {
@@ -139,17 +147,19 @@ func (r *Reading) another() error {
 // cut takes the row's cells, without the blanks around them.
 func (r *Reading) cut(rec Record) {
 	s := &r.row
-	s.cells, s.kinds = s.cells[:0], append(s.kinds[:0], rec.Kinds...)
+	s.kinds = append(s.kinds[:0], rec.Kinds...)
 	if r.fixed() {
+		s.cells = s.own[:0]
 		r.cutFixed(rec)
+		s.own = s.cells
 		return
 	}
-	for _, c := range rec.Cells {
-		if r.m.source.Trim {
-			c = trimBlanks(c)
-		}
-		s.cells = append(s.cells, c)
+	if r.m.fill == nil { // cells are trimmed when they are asked for
+		s.cells = rec.Cells
+		return
 	}
+	s.own = append(s.own[:0], rec.Cells...)
+	s.cells = s.own
 }
 
 // setTitles shows the row's cells to expressions.
@@ -175,6 +185,9 @@ func (r *Reading) titleAt(i int) int {
 func (r *Reading) cell(i int) string {
 	if i < 0 || i >= len(r.row.cells) {
 		return ""
+	}
+	if c := r.row.cells[i]; r.m.source.Trim {
+		return trimBlanks(c)
 	}
 	return r.row.cells[i]
 }
@@ -275,16 +288,16 @@ func (r *Reading) fill() bool {
 	if s.filled == nil {
 		s.filled, s.above = make([]string, len(cols)), make([]CellKind, len(cols))
 	}
-	if !r.blank(s.cells[r.fillKey]) {
+	if !r.blank(r.cell(r.fillKey)) {
 		for i, c := range cols {
-			s.filled[i], s.above[i] = s.cells[c], r.kind(c)
+			s.filled[i], s.above[i] = r.cell(c), r.kind(c)
 		}
 		return false
 	}
 	did := false
 	for i, c := range cols {
-		if r.blank(s.cells[c]) {
-			did = did || s.filled[i] != s.cells[c]
+		if cell := r.cell(c); r.blank(cell) {
+			did = did || s.filled[i] != cell
 			s.cells[c] = s.filled[i]
 			if c < len(s.kinds) {
 				s.kinds[c] = s.above[i]
@@ -305,8 +318,8 @@ func (r *Reading) blank(s string) bool { return s == "" || slices.Contains(r.m.s
 func (r *Reading) rewritten(raw []string) []byte {
 	row := slices.Clone(raw[:r.width])
 	for _, c := range append([]int{r.fillKey}, r.fillCols...) {
-		if trimBlanks(raw[c]) != r.row.cells[c] {
-			row[c] = r.row.cells[c]
+		if trimBlanks(raw[c]) != r.cell(c) {
+			row[c] = r.cell(c)
 		}
 	}
 	w := r.dialect.NewWriter(nil)
@@ -356,10 +369,12 @@ func (r *Reading) spoiltRow(e *RowError) (*Document, error) {
 		return r.unshaped(e.Line, e.Raw)
 	}
 	r.markFailed()
-	doc := &Document{Rows: []Row{{e.Line, r.keepRaw(e.Raw)}}, State: Rejected, Problems: []Problem{e.Problem}, Kind: r.m.onlyKind()}
-	doc.Fields = r.keepFields(doc.Rows)
+	d := r.slot()
+	d.rows[0] = Row{e.Line, r.keepRaw(e.Raw)}
+	d.doc = Document{Rows: d.rows[:], State: Rejected, Problems: []Problem{e.Problem}, Kind: r.m.onlyKind()}
+	d.doc.Fields = r.keepFields(d.doc.Rows)
 	r.counted.totalBad = true
-	return doc, nil
+	return &d.doc, nil
 }
 
 // markFailed makes every field unreadable.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -34,7 +35,7 @@ type sample struct {
 type tally struct {
 	rows, leftOut                      int64
 	accepted, held, rejected, skipped  int64
-	total                              map[string]payment.Amount
+	total                              map[string]payment.Amount // by currency
 	errors, holds, warnings, leftAside *findings
 	unusable                           bool // nothing of it could be used
 }
@@ -43,8 +44,8 @@ type tally struct {
 type examiner struct {
 	*sample
 	*tally
-	seed  maphash.Seed
-	first *firstLines
+	hash  maphash.Hash
+	first repeats
 	over  map[string]limits
 }
 
@@ -53,15 +54,34 @@ type limits struct{ amount, fourEyes, total int64 }
 
 // examine reads the whole file. A file that cannot be used at all is told in the tally; the error is trouble of ours.
 func (s *sample) examine(ctx context.Context) (*tally, error) {
-	t := &tally{total: map[string]payment.Amount{}, errors: newFindings(s.limit, s.lang), holds: newFindings(s.limit, s.lang),
-		warnings: newFindings(s.limit, s.lang), leftAside: newFindings(s.limit, s.lang)}
-	e := &examiner{s, t, maphash.MakeSeed(), &firstLines{}, map[string]limits{}}
+	if s.size < sieveFrom || s.each != nil {
+		return s.examineWith(ctx, maphash.MakeSeed(), &firstLines{})
+	}
+	seed, sieve := maphash.MakeSeed(), newSieve(s.size)
+	t, err := s.examineWith(ctx, seed, sieve)
+	if len(sieve.suspects) == 0 || err != nil || t.unusable {
+		return t, err
+	}
+	sieve.blocks = nil
+	return s.examineWith(ctx, seed, suspected(sieve.suspects))
+}
+
+func newTally(limit int, lang string) *tally {
+	return &tally{total: map[string]payment.Amount{}, errors: newFindings(limit, lang), holds: newFindings(limit, lang),
+		warnings: newFindings(limit, lang), leftAside: newFindings(limit, lang)}
+}
+
+// examineWith is one reading of the file.
+func (s *sample) examineWith(ctx context.Context, seed maphash.Seed, first repeats) (*tally, error) {
+	t := newTally(s.limit, s.lang)
+	e := &examiner{sample: s, tally: t, first: first, over: map[string]limits{}}
+	e.hash.SetSeed(seed)
 	err := e.read(ctx)
 	var spoilt *mappings.FileError
 	if errors.As(err, &spoilt) {
 		// What was read before the fault counts for nothing: the file is refused whole.
-		*t = tally{total: map[string]payment.Amount{}, errors: newFindings(s.limit, s.lang), holds: newFindings(s.limit, s.lang),
-			warnings: newFindings(s.limit, s.lang), leftAside: newFindings(s.limit, s.lang), unusable: true}
+		*t = *newTally(s.limit, s.lang)
+		t.unusable = true
 		t.errors.add(spoilt.Problem)
 		err = nil
 	}
@@ -80,7 +100,7 @@ func (e *examiner) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for doc, err := range reading.Documents(ctx) {
+	for doc, err := range reading.Passing(ctx, runtime.GOMAXPROCS(0)) {
 		if err != nil {
 			return err
 		}
@@ -184,7 +204,7 @@ func (e *examiner) repeats(doc *mappings.Document) (twin, repeated bool) {
 	line := doc.Rows[0].Line
 	for i := range doc.Instructions {
 		in := &doc.Instructions[i]
-		before := e.first.put(maphash.String(e.seed, payment.Identity(in)), line)
+		before := e.first.put(e.identity(in), line)
 		if before == 0 {
 			continue
 		}
@@ -208,6 +228,20 @@ func (e *examiner) repeats(doc *mappings.Document) (twin, repeated bool) {
 		}
 	}
 	return twin, repeated
+}
+
+// identity is a hash of what payment.Identity tells apart.
+func (e *examiner) identity(in *payment.Instruction) uint64 {
+	e.hash.Reset()
+	if in.Kind == payment.Request { // as most are: without making the text
+		e.hash.WriteByte(0)
+		e.hash.WriteString(in.Reference)
+		e.hash.WriteByte(0)
+		e.hash.WriteString(in.Part)
+	} else {
+		e.hash.WriteString(payment.Identity(in))
+	}
+	return e.hash.Sum64()
 }
 
 // overLimit tells whether an instruction is above what the flow sends without a person.

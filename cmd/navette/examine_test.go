@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 func TestFirstLines(t *testing.T) {
 	f := &firstLines{}
@@ -17,6 +20,36 @@ func TestFirstLines(t *testing.T) {
 		if got := f.put(p.hash, p.line); got != p.before {
 			t.Errorf("%d: put(%x, %d) = %d, want %d", i, p.hash, p.line, got, p.before)
 		}
+	}
+}
+
+// TestSieve: a repeat is never missed, and what is no repeat is hardly ever named.
+func TestSieve(t *testing.T) {
+	const rows = 200_000
+	r := rand.New(rand.NewPCG(1, 2))
+	s := newSieve(rows * 200)
+	hashes := make([]uint64, rows)
+	for i := range hashes {
+		hashes[i] = r.Uint64()
+		s.put(hashes[i], i+1)
+	}
+	if n := len(s.suspects); n > 2 {
+		t.Errorf("%d of %d different identities are named", n, rows)
+	}
+	for _, i := range []int{0, 1, 99_999, rows - 1} {
+		s.put(hashes[i], rows+i)
+		if _, named := s.suspects[hashes[i]]; !named {
+			t.Errorf("the repeat of row %d is missed", i+1)
+		}
+	}
+	first := suspected(s.suspects)
+	for line, h := range hashes {
+		if before := first.put(h, line+1); before != 0 {
+			t.Fatalf("row %d stood on line %d before", line+1, before)
+		}
+	}
+	if before := first.put(hashes[99_999], rows+5); before != 100_000 {
+		t.Errorf("the repeat of row 100000 is said to repeat row %d", before)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/navette-connect/navette/connector/message"
@@ -75,7 +76,9 @@ func (f *findings) note(line int, column, letter, code, rule, value string, text
 	if f.limit > 0 && len(c.kept) >= f.limit {
 		return
 	}
-	c.kept = append(c.kept, finding{line, clip(column, maxValue), letter, code, rule, clip(value, maxValue), clip(text.In(f.lang), maxMessage)})
+	// Cloned: texts of a row are parts of larger ones, which are not to be kept.
+	c.kept = append(c.kept, finding{line, strings.Clone(clip(column, maxValue)), letter, code, rule, strings.Clone(clip(value, maxValue)),
+		strings.Clone(clip(text.In(f.lang), maxMessage))})
 }
 
 // share cuts what is kept of each cause so that limit are shown in all, each cause getting its turn: a common fault

@@ -148,20 +148,21 @@ func (t *table) Records() iter.Seq2[mappings.Record, error] {
 	if t.source.Framed {
 		return t.framed()
 	}
-	return func(yield func(mappings.Record, error) bool) {
-		s := newScanner(t)
-		for {
-			rec, more, err := s.next()
-			if !more {
-				return
-			}
-			if !yield(rec, err) {
-				return
-			}
-			var row *mappings.RowError
-			if err != nil && !errors.As(err, &row) {
-				return
-			}
+	return func(yield func(mappings.Record, error) bool) { newScanner(t).records(yield) }
+}
+
+// ofRow tells whether an error spoils one record alone.
+func ofRow(err error) bool {
+	var row *mappings.RowError
+	return errors.As(err, &row)
+}
+
+// records yields what is left to be read.
+func (s *scanner) records(yield func(mappings.Record, error) bool) {
+	for {
+		rec, more, err := s.next()
+		if !more || !yield(rec, err) || err != nil && !ofRow(err) {
+			return
 		}
 	}
 }

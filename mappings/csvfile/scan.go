@@ -34,6 +34,7 @@ type scanner struct {
 	text   []byte
 	cell   []byte
 	rawOut []byte // of UTF-16
+	texts  strings.Builder
 }
 
 // span is where one cell's text stands in the window.
@@ -259,7 +260,7 @@ func (s *scanner) plain(text []byte) ([]string, error) {
 		s.text = s.charset.AppendDecoded(s.text[:0], text)
 		text = s.text
 	}
-	all, rest := string(text), 0
+	all, rest := s.keep(text), 0
 	for {
 		i := strings.Index(all[rest:], s.delimText)
 		if s.delimText == "" || i < 0 {
@@ -275,6 +276,21 @@ func (s *scanner) plain(text []byte) ([]string, error) {
 	return s.cells, s.tooLong(len(all) - rest)
 }
 
+// keep makes a string of a record's text. The texts of many records share one allocation.
+func (s *scanner) keep(text []byte) string {
+	const block = 16 << 10
+	if len(text) > block/4 {
+		return string(text)
+	}
+	if s.texts.Cap()-s.texts.Len() < len(text) {
+		s.texts = strings.Builder{}
+		s.texts.Grow(block)
+	}
+	from := s.texts.Len()
+	s.texts.Write(text)
+	return s.texts.String()[from:]
+}
+
 func (s *scanner) nextDelim(b []byte) int {
 	switch len(s.delim) {
 	case 0:
@@ -287,7 +303,7 @@ func (s *scanner) nextDelim(b []byte) int {
 
 // strings cuts the decoded text of a record into its cells: one allocation a record.
 func (s *scanner) strings() []string {
-	all, from := string(s.text), 0
+	all, from := s.keep(s.text), 0
 	s.cells = s.cells[:0]
 	for _, end := range s.ends {
 		s.cells = append(s.cells, all[from:end])
