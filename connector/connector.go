@@ -57,6 +57,10 @@ type Supporter interface {
 	Supports(kind payment.Kind, op payment.Operation) bool
 }
 
+// Referrer is the ability to say whether the PSP finds an operation's target by the merchant's reference alone; a gateway
+// without it is taken to.
+type Referrer interface{ ByReference() bool }
+
 // Pinger is the ability to check credentials and address without effect.
 type Pinger interface {
 	Ping(ctx context.Context) error
@@ -71,6 +75,7 @@ type Flow struct {
 	Account string
 	Mode    string // test or production
 	Can     func(kind payment.Kind, op payment.Operation) bool
+	Blind   bool // the PSP cannot be asked for an operation's target by its reference: the journal must know it
 }
 
 // Account is one gateway, ready to run.

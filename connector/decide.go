@@ -119,13 +119,11 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		if it.Code == "NV-2102" {
 			return errors.New("the PSP has other values under its key: use resolve --as done or --as not-done")
 		}
-		if it.Code == "NV-1403" && it.RevisionOf > 0 { // it was to replace an unpaid request
-			known, err := tx.Item(it.RevisionOf)
-			if err != nil {
+		if waits, err := tx.Waits(it.ID); err != nil {
+			return err
+		} else if waits { // it replaces an open request: the cancel is tried again
+			if err := tx.SetDue(dueReplace, it.ID, it.Account, tx.Now, 0); err != nil {
 				return err
-			}
-			if !known.State.Answered() || known.State == payment.Open || payment.Beyond(known.State) {
-				return fmt.Errorf("the request in progress (i%d, %s) must be cancelled first", known.ID, known.State)
 			}
 		}
 		if err := tx.Decide(it, payment.Accepted, "", say("NV-2003.released")); err != nil {

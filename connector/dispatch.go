@@ -107,6 +107,11 @@ func (d *dispatch) loop(ctx context.Context) error {
 				if soon, err = d.doubts(ctx); soon > 0 {
 					next = min(next, soon)
 				}
+				if err == nil {
+					if soon, err = d.waiting(ctx); soon > 0 {
+						next = min(next, soon)
+					}
+				}
 			}
 			if fed > 0 {
 				continue

@@ -72,7 +72,7 @@ func (n *intake) intend(ctx context.Context, ready []transports.Ready) ([]journa
 				markers = string(b)
 			}
 			place := box.Join(n.flow.In, r.File.Name)
-			f, err := tx.NewFile(journal.File{Markers: markers, Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: place, Size: r.File.Size, ModTime: r.File.ModTime.UnixNano()},
+			f, err := tx.NewFile(journal.File{Markers: markers, Flow: n.flow.Name, Account: n.flow.Account, Name: r.File.Name, Place: place, Size: r.File.Size, ModTime: r.File.ModTime.UnixNano(), DroppedBy: r.File.Owner},
 				func(id int64) string {
 					if inPlace {
 						return place

@@ -283,27 +283,29 @@ func (n *intake) known(ctx context.Context, f *journal.File) error {
 				k++
 			}
 			d := judgeKnown(p, matches[i:k])
-			document := matches[i].RowID
-			if d.replace { // needs the cancel of the open one first; until that is offered nothing is sent
-				d = finding{state: journal.RowHeld, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(matches[i].ID, d.known)), again: true, known: d.known}
+			if d.replace && matches[i].KnownPart != "" { // a document of several requests is not replaced in part
+				d = finding{state: journal.RowRejected, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(matches[i].ID, d.known))}
 			}
+			document := matches[i].RowID
 			if at, ok := ranks[document]; !ok || d.rank() > at {
 				if !ok {
 					order = append(order, document)
 				}
 				ranks[document] = d.rank()
-				verdicts[document] = journal.Verdict{Document: document, State: d.state, Code: d.code, Message: n.say(d.text), Again: d.again, RevisionOf: d.known}
+				verdicts[document] = journal.Verdict{Document: document, State: d.state, Code: d.code, Message: n.say(d.text), Again: d.again, RevisionOf: d.known, Replaces: d.replace}
 			}
 			i = k
-		}
-		if len(order) == 0 {
-			continue
 		}
 		list := make([]journal.Verdict, len(order))
 		for i, d := range order {
 			list[i] = verdicts[d]
 		}
-		if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Judge(f, list) }); err != nil {
+		if len(list) > 0 {
+			if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Judge(f, list) }); err != nil {
+				return err
+			}
+		}
+		if err := n.targets(ctx, f, after, min(after+chunk, last)); err != nil {
 			return err
 		}
 	}

@@ -62,18 +62,22 @@ func (n *intake) day(us int64) string { return journal.Time(us).In(n.location).F
 // bounded tells whether a limit of the configuration is a figure.
 func bounded(limit string) bool { return limit != "" && limit != "none" }
 
-// limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
-func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
-	if bounded(n.flow.Limits.Amount) || bounded(n.flow.FourEyes) {
-		text := n.say(message.New("NV-1504.remainder"))
-		if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.HoldRemainders(f, "NV-1504", text) }); err != nil {
-			return err
+// amountLimit is a limit of one transaction and the text that tells of it.
+type amountLimit struct{ limit, text string }
+
+// amountLimits are the flow's figures for one transaction: its own limit, and the one above which a second person decides.
+func (n *intake) amountLimits() (list []amountLimit) {
+	for _, l := range []amountLimit{{n.flow.Limits.Amount, "NV-1504.amount"}, {n.flow.FourEyes, "NV-1504.four_eyes"}} {
+		if bounded(l.limit) {
+			list = append(list, l)
 		}
 	}
-	for _, l := range []struct{ limit, text string }{{n.flow.Limits.Amount, "NV-1504.amount"}, {n.flow.FourEyes, "NV-1504.four_eyes"}} {
-		if !bounded(l.limit) {
-			continue
-		}
+	return list
+}
+
+// limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
+func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
+	for _, l := range n.amountLimits() {
 		totals, err := n.j.Totals(ctx, f.ID)
 		if err != nil {
 			return err

@@ -71,6 +71,7 @@ type stage struct {
 	dir        string
 	mapping    string
 	psp        *scripted
+	gateway    Gateway // instead of psp, if not nil
 	idempotent bool
 	flow       func(*Flow)
 	name       string // of the flow
@@ -116,7 +117,11 @@ func (s *stage) once() error {
 	if s.flow != nil {
 		s.flow(f)
 	}
-	account := &Account{Config: config.Gateway{Name: "psp", Account: "psp:test", Timeout: 10 * time.Second, Concurrency: 1, Settle: 2 * time.Minute, Poll: time.Minute, Window: 24 * time.Hour, Idempotent: s.idempotent}, Gateway: s.psp}
+	gateway := Gateway(s.psp)
+	if s.gateway != nil {
+		gateway = s.gateway
+	}
+	account := &Account{Config: config.Gateway{Name: "psp", Account: "psp:test", Timeout: 10 * time.Second, Concurrency: 1, Settle: 2 * time.Minute, Poll: time.Minute, Window: 24 * time.Hour, Idempotent: s.idempotent}, Gateway: gateway}
 	return New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}}).Once(ctx, 10*time.Second)
 }
 
@@ -254,24 +259,6 @@ func TestRegressReleasedRequestHasItsOwnKey(t *testing.T) {
 		}
 		if keys := s.keys(); len(keys) != 2 || keys[0] == keys[1] {
 			t.Errorf("keys %v, want two different ones", keys)
-		}
-	})
-}
-
-// What is to replace an open request is not sent while that one is open, whoever releases it.
-func TestRegressReplacementWaitsForTheCancel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, simMapping, taken)
-		s.flow = func(f *Flow) { f.OnKnown = "replace_unpaid" }
-		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
-		_ = s.once()
-		s.drop("b.csv", "Facture;Montant\nA1;2,00\n")
-		_ = s.once()
-		if c := s.decide("release", "r2", ""); c.State != "failed" {
-			t.Errorf("release: %+v, want a refusal", c)
-		}
-		if len(s.psp.submits) != 1 {
-			t.Errorf("%d requests for one debt", len(s.psp.submits))
 		}
 	})
 }

@@ -374,6 +374,14 @@ func (e *engine) sent(ctx context.Context, patient time.Duration, note func(erro
 		if at > 0 && journal.Time(at).Sub(now) <= patient {
 			return false
 		}
+		at, err = e.j.NextDue(ctx, dueReplace, d.account.Account)
+		note(err)
+		named, err := e.j.NextDue(ctx, dueTarget, d.account.Account)
+		note(err)
+		if at > 0 && journal.Time(at).Sub(now) <= 2*glance || named > 0 && named <= now.UnixMicro() { // it goes on by itself soon
+			e.wakeOne("dispatch:" + d.account.Account)
+			return false
+		}
 		if !d.idle() { // an answer may have freed a row meanwhile
 			return false
 		}

@@ -40,6 +40,7 @@ type File struct {
 	Size     int64     // bytes
 	ModTime  time.Time // as the place says; compared for equality, and for max_age
 	Identity string    // device and inode where there are such things, else ""
+	Owner    string    // number of the user it belongs to, "" when that names nobody here
 	Links    int       // number of hard links, 0 when unknown
 }
 

@@ -196,6 +196,9 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 		if can, ok := accounts[f.Gateway].(connector.Supporter); ok {
 			flow.Can = func(kind payment.Kind, op payment.Operation) bool { return can.Supports(kind, op) }
 		}
+		if asks, ok := accounts[f.Gateway].(connector.Referrer); ok {
+			flow.Blind = !asks.ByReference()
+		}
 		flow.Name = name
 		setup.Flows = append(setup.Flows, flow)
 	}

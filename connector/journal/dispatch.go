@@ -67,7 +67,9 @@ func (tx *Tx) Item(id int64) (it Item, err error) {
 
 // Item reads one instruction; ErrMissing when there is none.
 func (j *Journal) Item(ctx context.Context, id int64) (it Item, err error) {
-	err = it.scan(j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id))
+	if err = it.scan(j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id)); err == nil && it.Kind == payment.Operate {
+		it.Target, err = j.TargetOf(ctx, &it.Instruction)
+	}
 	return it, err
 }
 
@@ -93,7 +95,8 @@ func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) 
 }
 
 // Sendable lists instructions of a file that may be sent now: accepted, behind after, and with nothing unfinished
-// before them in their lane (contract §6: one at a time for a reference).
+// before them in their lane (contract §6: one at a time for a reference). What waits for its target (NV-1407) keeps that
+// target back from nothing.
 func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit int) (list []Item, err error) {
 	var name []byte
 	var flow string
@@ -101,9 +104,9 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 		return nil, err
 	}
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
- FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ?
+ FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
-  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
+  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND e.code <> 'NV-1407' AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
 		list = append(list, Item{State: payment.Accepted, FileID: file})
 		it := &list[len(list)-1]
 		var amount sql.NullInt64
@@ -120,6 +123,9 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 		decodeCustomer(customer, &it.Customer)
 		return nil
 	})
+	if err == nil {
+		err = j.aim(ctx, list)
+	}
 	return list, err
 }
 

@@ -97,9 +97,10 @@ func (j *Journal) Untold(ctx context.Context, flow string, after int64, limit in
 	return j.events(ctx, "e.flow = ? AND e.id > ? AND e.tell = 1 ORDER BY e.id LIMIT ?", flow, after, limit)
 }
 
-// EventsAfter lists every event of a flow behind after, in order, for the returns of mappings.
+// EventsAfter lists every event of a flow's rows behind after, in order, for the returns of mappings. Acts of navette's
+// own (the cancel of a replaced request) are no row of the file.
 func (j *Journal) EventsAfter(ctx context.Context, flow string, after int64, limit int) ([]Event, error) {
-	return j.events(ctx, "e.flow = ? AND e.id > ? ORDER BY e.id LIMIT ?", flow, after, limit)
+	return j.events(ctx, "e.flow = ? AND e.id > ? AND i.row_id > 0 ORDER BY e.id LIMIT ?", flow, after, limit)
 }
 
 // EventsOf lists what happened to an instruction, in order.

@@ -39,17 +39,18 @@ type File struct {
 	ReceivedAt, JudgedAt, Deadline, SendAfter        int64 // microseconds
 	Released                                         string
 	Judged, ResultFixed                              bool
-	Rows, LeftOut                                    int64 // rows read; rows the mapping leaves out
+	DroppedBy                                        string // number of the user who dropped it, "" = not known
+	Rows, LeftOut                                    int64  // rows read; rows the mapping leaves out
 	Accepted, Held, Rejected, Skipped, DuplicateRows int64
 }
 
 const fileColumns = `id, flow, account, name, stem, claim, place, markers, state, code, message, size, mtime, sha256, mapping, layout,
- received_at, judged_at, deadline, send_after, released, judged, result_fixed, n_rows, n_left_out, n_accepted, n_held, n_rejected, n_skipped, n_duplicate`
+ received_at, judged_at, deadline, send_after, released, judged, result_fixed, n_rows, n_left_out, n_accepted, n_held, n_rejected, n_skipped, n_duplicate, dropped_by`
 
 func (f *File) scan(row interface{ Scan(...any) error }) error {
 	var name, claim, place []byte
 	err := row.Scan(&f.ID, &f.Flow, &f.Account, &name, &f.Stem, &claim, &place, &f.Markers, &f.State, &f.Code, &f.Message, &f.Size, &f.ModTime, &f.SHA256, &f.Mapping, &f.Layout,
-		&f.ReceivedAt, &f.JudgedAt, &f.Deadline, &f.SendAfter, &f.Released, &f.Judged, &f.ResultFixed, &f.Rows, &f.LeftOut, &f.Accepted, &f.Held, &f.Rejected, &f.Skipped, &f.DuplicateRows)
+		&f.ReceivedAt, &f.JudgedAt, &f.Deadline, &f.SendAfter, &f.Released, &f.Judged, &f.ResultFixed, &f.Rows, &f.LeftOut, &f.Accepted, &f.Held, &f.Rejected, &f.Skipped, &f.DuplicateRows, &f.DroppedBy)
 	f.Name, f.Claim, f.Place = string(name), string(claim), string(place)
 	return err
 }
@@ -61,8 +62,8 @@ func (tx *Tx) NewFile(f File, claim func(id int64) string) (File, error) {
 		return f, err
 	}
 	f.ID, f.State, f.Claim, f.ReceivedAt = id, FileClaiming, claim(id), tx.Now
-	_, err = tx.exec(`INSERT INTO file (id, flow, account, name, claim, place, markers, state, size, mtime, received_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
-		f.ID, f.Flow, f.Account, []byte(f.Name), []byte(f.Claim), []byte(f.Place), f.Markers, f.State, f.Size, f.ModTime, f.ReceivedAt)
+	_, err = tx.exec(`INSERT INTO file (id, flow, account, name, claim, place, markers, state, size, mtime, received_at, dropped_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+		f.ID, f.Flow, f.Account, []byte(f.Name), []byte(f.Claim), []byte(f.Place), f.Markers, f.State, f.Size, f.ModTime, f.ReceivedAt, f.DroppedBy)
 	return f, err
 }
 

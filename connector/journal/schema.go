@@ -136,6 +136,13 @@ CREATE TABLE command (
   actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name TEXT NOT NULL,
   written_at BIGINT NOT NULL, applied_at BIGINT NOT NULL DEFAULT 0, state TEXT NOT NULL, result TEXT NOT NULL DEFAULT '');
 CREATE INDEX command_new ON command (id) WHERE state = 'new';
+`, `
+-- 1: not sent before the request it replaces is closed (due kind 'replace').
+ALTER TABLE instruction ADD COLUMN waits BIGINT NOT NULL DEFAULT 0;
+-- Who dropped a file, as far as its folder tells: the number of a user, '' = not known.
+ALTER TABLE file ADD COLUMN dropped_by TEXT NOT NULL DEFAULT '';
+-- First releases of what needs a second person.
+CREATE TABLE approval (subject TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name TEXT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (subject, actor_id));
 `,
 }
 

@@ -205,6 +205,7 @@ type Verdict struct {
 	Code, Message string
 	Again         bool // what goes on, now or once it is released, is the next revision of what is known: a key of its own
 	RevisionOf    int64
+	Replaces      bool // RevisionOf is open and is cancelled first; what goes on waits for that
 }
 
 // Judge applies verdicts to staged documents. What is not to be sent loses its instructions: only rows that were taken
@@ -229,6 +230,11 @@ func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
 		if v.Again && (v.State == RowAccepted || v.State == RowHeld) {
 			if err := tx.revise(f, v); err != nil {
 				return err
+			}
+			if v.Replaces {
+				if err := tx.Wait(f, v.Document); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -291,16 +297,6 @@ func (tx *Tx) HoldOver(f *File, currency string, limit int64, code, message stri
 		return 0, err
 	}
 	return tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND amount > ?", code, message, f.ID, currency, limit)
-}
-
-// HoldRemainders holds the refunds of a staged file that name no amount: what they would give back is not known.
-func (tx *Tx) HoldRemainders(f *File, code, message string) error {
-	if _, err := tx.exec(`UPDATE row SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND document IN
- (SELECT row_id FROM instruction WHERE file_id = ? AND operation = 'refund' AND amount IS NULL)`, code, message, f.ID, f.ID); err != nil {
-		return err
-	}
-	_, err := tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND operation = 'refund' AND amount IS NULL", code, message, f.ID)
-	return err
 }
 
 // Total is the sum of accepted instructions of one currency.

@@ -52,6 +52,22 @@ type Instruction struct {
 	Reason                       string
 	Metadata                     []Pair // sorted by name
 	Source                       Source
+
+	// Target is what the journal knows of the request an operation acts on when it is sent; nothing of it goes into the
+	// key, nor into a body that must stay the same. The zero value: the journal does not know it.
+	Target Target
+}
+
+// Target is a payment request that an operation acts on, as the journal knows it.
+type Target struct {
+	ID                       int64 // journal's number; 0 = not known
+	Reference, Part, Key     string
+	State                    State
+	PaymentID, TransactionID string // the PSP's ids of it, "" while it has not answered
+	Method                   string
+	Amount                   Amount
+	Paid, Refunded           int64 // minor units of Amount.Currency
+	AnsweredAt               int64 // microseconds since 1970: when the PSP took it
 }
 
 // Customer is who pays. It is personal data: kept apart in the journal, never logged.

@@ -178,6 +178,7 @@ func file(name string, st unix.Stat_t) transports.File {
 		Size:     st.Size,
 		ModTime:  time.Unix(int64(st.Mtim.Sec), int64(st.Mtim.Nsec)),
 		Identity: string(id),
+		Owner:    strconv.FormatUint(uint64(st.Uid), 10),
 		Links:    int(st.Nlink),
 	}
 }

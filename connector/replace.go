@@ -1,0 +1,200 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// What waits for something else than the gateway's answer: a request that replaces an open one (its cancel, then a look at
+// the old one, come first), an operation whose target nobody knows yet. Each stands in the journal as due, so that a crash
+// forgets none; each look moves its due on.
+const (
+	dueReplace = "replace" // subject: the new request; n: the cancel's number, 0 = not made yet
+	dueTarget  = "target"  // subject: the operation
+	glance     = time.Second
+	leisure    = 30 * time.Second
+)
+
+// waiting looks at what is due to be looked at; it tells when the next is due.
+func (d *dispatch) waiting(ctx context.Context) (next time.Duration, err error) {
+	for kind, look := range map[string]func(context.Context, journal.Due) error{dueReplace: d.replace, dueTarget: d.target} {
+		list, err := d.j.DueBefore(ctx, kind, d.account.Account, d.now().UnixMicro(), page)
+		if err != nil {
+			return 0, err
+		}
+		for _, due := range list {
+			if err := look(ctx, due); err != nil {
+				return 0, fmt.Errorf("%s i%d: %w", kind, due.Subject, err)
+			}
+		}
+		at, err := d.j.NextDue(ctx, kind, d.account.Account)
+		if err != nil {
+			return 0, err
+		}
+		if at > 0 {
+			soon := max(journal.Time(at).Sub(d.now()), time.Millisecond)
+			if next == 0 || soon < next {
+				next = soon
+			}
+		}
+	}
+	return next, nil
+}
+
+// replace brings a request that replaces an open one (on_known: replace_unpaid) a step on: cancel the old one, read it
+// again, and only when it is closed let the new one be sent.
+func (d *dispatch) replace(ctx context.Context, due journal.Due) error {
+	forget := func() error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error { return tx.ClearDue(dueReplace, due.Subject) })
+	}
+	later := func(in time.Duration, n int64) error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue(dueReplace, due.Subject, d.account.Account, tx.Now+in.Microseconds(), n)
+		})
+	}
+	it, err := d.j.Item(ctx, due.Subject)
+	if errors.Is(err, journal.ErrMissing) || err == nil && it.State != payment.Accepted && it.State != payment.Held {
+		return forget()
+	}
+	if err != nil {
+		return err
+	}
+	f, err := d.j.File(ctx, it.FileID)
+	if err != nil {
+		return err
+	}
+	w, err := d.j.Flow(ctx, f.Flow)
+	if err != nil {
+		return err
+	}
+	if it.State == payment.Held || f.State != journal.FileAccepted || f.SendAfter > d.now().UnixMicro() || w.Paused == "all" {
+		return later(leisure, due.N)
+	}
+	known, err := d.j.Item(ctx, it.RevisionOf)
+	if err != nil {
+		return err
+	}
+	locale := d.localeOf(f.Flow)
+	holdBack := func(text message.Text) error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			if err := tx.HoldBack(&it, "NV-1403", text.In(locale)); err != nil {
+				return err
+			}
+			return tx.ClearDue(dueReplace, it.ID)
+		})
+	}
+	failed := message.New("NV-1403.cancelling", "reference", it.Reference, "state", string(known.State))
+	switch known.State {
+	case payment.Cancelled, payment.Expired, payment.Refused:
+		err := d.j.Do(ctx, func(tx *journal.Tx) error {
+			if err := tx.Ready(it.ID); err != nil {
+				return err
+			}
+			return tx.ClearDue(dueReplace, it.ID)
+		})
+		d.wakeOne("dispatch:" + d.account.Account)
+		return err
+	case payment.Open:
+	default:
+		if !known.State.Answered() {
+			return later(leisure, due.N)
+		}
+		return holdBack(failed) // paid meanwhile, or on its way to it
+	}
+	if due.N == 0 {
+		if s, ok := d.account.Gateway.(Supporter); ok && !s.Supports(payment.Operate, payment.Cancel) {
+			return holdBack(failed)
+		}
+		reason := message.New("NV-1403.replaced", "file", label(f.Name)).In(locale)
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			id, err := tx.Cancelling(&known, f.ID, int64(it.Source.Line), reason)
+			if err != nil {
+				return err
+			}
+			return tx.SetDue(dueReplace, it.ID, d.account.Account, tx.Now+glance.Microseconds()/4, id)
+		})
+	}
+	cancel, err := d.j.Item(ctx, due.N)
+	if err != nil {
+		return err
+	}
+	switch cancel.State {
+	case payment.Done, payment.Refused: // whatever was answered, how it stands now is read
+		if err := d.reread(ctx, &known, cancel.State); err != nil {
+			return errors.Join(err, later(glance, due.N))
+		}
+		now, err := d.j.Item(ctx, known.ID)
+		if err != nil {
+			return err
+		}
+		if now.State == payment.Open && (cancel.State == payment.Refused || d.now().Sub(journal.Time(cancel.AnsweredAt)) > 2*d.account.Settle) {
+			return holdBack(failed)
+		}
+		return later(glance, due.N)
+	case payment.Held, payment.Uncertain:
+		return later(leisure, due.N)
+	}
+	return later(glance, due.N)
+}
+
+// reread asks the PSP how a request stands after its cancel. A PSP that cannot be asked is believed.
+func (d *dispatch) reread(ctx context.Context, known *journal.Item, answer payment.State) error {
+	for _, w := range d.follows {
+		if w.account != d.account {
+			continue
+		}
+		if _, ok := d.account.Gateway.(Reader); ok {
+			return w.read(ctx, known.OwnPaymentID, func(*journal.Tx) error { return nil })
+		}
+		if answer == payment.Done {
+			return d.j.Do(ctx, func(tx *journal.Tx) error {
+				_, err := w.apply(tx, payment.Change{Word: payment.WordCancelled, Now: payment.Snapshot{PaymentID: known.OwnPaymentID, State: payment.Cancelled, Amount: known.Amount}}, false)
+				return err
+			})
+		}
+	}
+	return nil
+}
+
+// target looks whether the request that an operation names is known by now (contract §4a): then it goes on; after the
+// flow's patience it is refused.
+func (d *dispatch) target(ctx context.Context, due journal.Due) error {
+	it, err := d.j.Item(ctx, due.Subject)
+	if errors.Is(err, journal.ErrMissing) || err == nil && (it.State != payment.Held || it.Code != "NV-1407") {
+		return d.j.Do(ctx, func(tx *journal.Tx) error { return tx.ClearDue(dueTarget, due.Subject) })
+	}
+	if err != nil {
+		return err
+	}
+	f, err := d.j.File(ctx, it.FileID)
+	if err != nil {
+		return err
+	}
+	known := it.Target.ID != 0 && it.Target.PaymentID != ""
+	over := d.now().UnixMicro() >= f.ReceivedAt+due.N*1000 && f.Judged
+	return d.j.Do(ctx, func(tx *journal.Tx) error {
+		switch {
+		case known && f.State != journal.FileHeld:
+			if err := tx.Decide(&it, payment.Accepted, "", ""); err != nil {
+				return err
+			}
+			if err := tx.AcceptRow(it.RowID); err != nil {
+				return err
+			}
+		case over:
+			if err := tx.Decide(&it, payment.Refused, "NV-1407", message.New("NV-1407.unknown", "reference", it.Reference).In(d.localeOf(f.Flow))); err != nil {
+				return err
+			}
+		default:
+			left := max(min(f.ReceivedAt+due.N*1000-tx.Now, leisure.Microseconds()), 10_000)
+			return tx.SetDue(dueTarget, it.ID, d.account.Account, tx.Now+left, due.N)
+		}
+		return tx.ClearDue(dueTarget, it.ID)
+	})
+}
