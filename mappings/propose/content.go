@@ -21,8 +21,8 @@ type profile struct {
 	distinct int
 	length   float64 // characters, on average
 
-	email, iban, siren, phone, currency, date, number, decimal, code, letters, operation float64
-	numbers                                                                              marks
+	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, operation float64
+	numbers                                                                                    marks
 }
 
 func (p *profile) filled() float64 {
@@ -70,6 +70,7 @@ func profileOf(at int, title string, rows []record) *profile {
 		add(&p.number, num.ok)
 		add(&p.decimal, num.ok && (num.decimal != 0 || num.sign))
 		add(&p.code, isCode(c))
+		add(&p.word, len(c) <= 30 && !strings.ContainsAny(c, " @,;"))
 		add(&p.letters, strings.ContainsFunc(c, unicode.IsLetter))
 		add(&p.operation, operationOf(c) != "")
 		if num.ok {
@@ -78,7 +79,7 @@ func profileOf(at int, title string, rows []record) *profile {
 	}
 	p.distinct = len(seen)
 	if p.n > 0 {
-		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.letters, &p.operation, &p.length} {
+		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.word, &p.letters, &p.operation, &p.length} {
 			*share /= float64(p.n)
 		}
 	}
@@ -112,7 +113,7 @@ func isIBAN(s string) bool {
 
 var (
 	ibanForm  = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]+$`)
-	phoneForm = regexp.MustCompile(`^(\+[0-9]{1,3}[ .]?(\(0\))?|00[0-9]{2}|0)[ .-]?[0-9]([ .-]?[0-9]{1,4}){2,6}$`)
+	phoneForm = regexp.MustCompile(`^(\+[0-9]{1,3}[ .]?(\(0\))?|00[1-9][0-9]|0)[ .-]?[1-9]([ .-]?[0-9]{1,4}){2,6}$`)
 	codeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_.#-]*$`)
 )
 
@@ -382,6 +383,8 @@ func (m *marks) decide(otherwise rune) (decimal, group rune, sure bool) {
 type dateForm struct {
 	pattern string
 	order   string // dmy, mdy, ymd
+	sep     byte   // between day and month; 0: none
+	timed   bool
 	re      *regexp.Regexp
 }
 
@@ -398,14 +401,14 @@ var dateForms = sync.OnceValue(func() (out []dateForm) {
 			form := strings.ReplaceAll(f.form, "-", sep)
 			for _, time := range []struct{ form, re string }{{"", "$"}, {" %H:%M", " [0-9]{1,2}:[0-9]{2}$"}, {" %H:%M:%S", " [0-9]{1,2}:[0-9]{2}:[0-9]{2}$"},
 				{"T%H:%M:%S", "T[0-9]{2}:[0-9]{2}:[0-9]{2}$"}, {"T%H:%M:%SZ", "T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}} {
-				out = append(out, dateForm{form + time.form, f.order, regexp.MustCompile(re + time.re)})
+				out = append(out, dateForm{form + time.form, f.order, sep[0], time.form != "", regexp.MustCompile(re + time.re)})
 			}
 		}
 	}
-	return append(out, dateForm{"%Y%m%d", "ymd", regexp.MustCompile(`^(20[0-9]{2}|19[0-9]{2})([0-9]{2})([0-9]{2})$`)},
-		dateForm{"%d%m%Y", "dmy", regexp.MustCompile(`^([0-9]{1,2})([0-9]{2})(20[0-9]{2}|19[0-9]{2})$`)},
-		dateForm{"%d%m%y", "dmy", regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)},
-		dateForm{"%y%m%d", "ymd", regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)})
+	return append(out, dateForm{"%Y%m%d", "ymd", 0, false, regexp.MustCompile(`^(20[0-9]{2}|19[0-9]{2})([0-9]{2})([0-9]{2})$`)},
+		dateForm{"%d%m%Y", "dmy", 0, false, regexp.MustCompile(`^([0-9]{1,2})([0-9]{2})(20[0-9]{2}|19[0-9]{2})$`)},
+		dateForm{"%d%m%y", "dmy", 0, false, regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)},
+		dateForm{"%y%m%d", "ymd", 0, false, regexp.MustCompile(`^([0-9]{2})([0-9]{2})([0-9]{2})$`)})
 })
 
 // datePatterns gives the patterns by which a text is a date: month and day must be possible, but a day that the month
@@ -414,7 +417,19 @@ func datePatterns(s string) (out []dateForm) {
 	if len(s) < 6 || len(s) > 20 || s[0] < '0' || s[0] > '9' {
 		return nil
 	}
+	sep, timed := byte(0), strings.IndexByte(s, ':') > 0
+	for i := range len(s) {
+		if c := s[i]; c == '/' || c == '-' || c == '.' || c == ' ' {
+			sep = c
+			break
+		} else if c < '0' || c > '9' {
+			return nil
+		}
+	}
 	for _, f := range dateForms() {
+		if f.sep != sep || f.timed != timed {
+			continue
+		}
 		g := f.re.FindStringSubmatch(s)
 		if g == nil {
 			continue

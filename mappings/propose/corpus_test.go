@@ -46,7 +46,7 @@ func read(t *testing.T, m *mappings.Mapping, b []byte) map[int]row {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[int]row{}
+	out, known := map[int]row{}, map[string]bool{}
 	for doc, err := range r.Documents(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
@@ -57,6 +57,12 @@ func read(t *testing.T, m *mappings.Mapping, b []byte) map[int]row {
 			if in.Amount.IsZero() {
 				x.amount, x.currency = "", ""
 			}
+		}
+		if id := x.reference + "|" + x.part; x.state == "accepted" && x.operation == "" {
+			if known[id] { // as the connector refuses it
+				x.state = "rejected"
+			}
+			known[id] = true
 		}
 		out[doc.Rows[0].Line] = x
 	}
@@ -112,39 +118,46 @@ func score(want expectation, got map[int]row) (right, all int, wrong []string) {
 	return right, all, wrong
 }
 
-// exports are the files as ERPs write them, and how many of their instructions a proposal reads right: by a known
-// layout, and by looking alone (which is all that helps with a product nobody has described).
+// exports are the files as ERPs write them, and how many of their instructions a proposal reads right: by a known layout,
+// and by looking alone, which is all that helps with a product nobody has described. What is missing from the full
+// number is a rule of the firm's own (no e-mail, no payment; a comment that is too long), or a fact that no sample tells:
+// what the kinds of a Cegid or SAP document mean, that N stands before a Sage number.
+func exports() map[string]struct{ known, alone, all int } {
+	return map[string]struct{ known, alone, all int }{
+		"as400-commandes": {11, 8, 11}, "cegid-tra": {6, 5, 6}, "datev-extf": {9, 9, 9}, "ebp-cp850": {8, 8, 8}, "excel-fr-fusion": {8, 8, 9},
+		"excel-texte-unicode": {9, 9, 10}, "fec-411": {7, 7, 7}, "odoo-lignes": {8, 8, 8}, "operations-caisse": {13, 13, 13}, "sage100-fixe": {8, 4, 8},
+		"sage50-rimport": {6, 6, 6}, "sap-b1-echeances": {11, 9, 11},
+	}
+}
+
 func TestExports(t *testing.T) {
 	root := filepath.Join("..", "..", "testdata", "mappings", "erp")
-	dirs, err := filepath.Glob(filepath.Join(root, "*", "expected.json"))
-	if err != nil || len(dirs) < 12 {
-		t.Fatalf("%d exports (%v)", len(dirs), err)
-	}
-	for _, path := range dirs {
-		name := filepath.Base(filepath.Dir(path))
+	for name, pin := range exports() {
 		t.Run(name, func(t *testing.T) {
 			var want expectation
-			text, err := os.ReadFile(path)
+			text, err := os.ReadFile(filepath.Join(root, name, "expected.json"))
 			if err == nil {
 				err = json.Unmarshal(text, &want)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := os.ReadFile(filepath.Join(filepath.Dir(path), want.File))
+			b, err := os.ReadFile(filepath.Join(root, name, want.File))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, how := range []string{"known", "alone"} {
-				preset := presets.Source
-				if how == "alone" {
-					preset = nil
-				}
-				p, m := proposed(t, want.File, b, preset)
+			for _, how := range []struct {
+				name   string
+				preset func(string) ([]byte, error)
+				pin    int
+			}{{"by a known layout", presets.Source, pin.known}, {"by looking alone", nil, pin.alone}} {
+				p, m := proposed(t, want.File, b, how.preset)
 				right, all, wrong := score(want, read(t, m, b))
-				t.Logf("%s %s: %d of %d (%s)\n%s", name, how, right, all, p.Preset, strings.Join(wrong, "\n"))
-				if right < all && os.Getenv("SHOW") != "" {
-					t.Logf("%s", p.YAML)
+				if right != how.pin || all != pin.all {
+					t.Errorf("%s: %d of %d, pinned %d of %d\n%s\n%s", how.name, right, all, how.pin, pin.all, strings.Join(wrong, "\n"), p.YAML)
+				}
+				if len(m.Confirm()) == 0 {
+					t.Errorf("%s: no guess is marked", how.name)
 				}
 			}
 		})

@@ -76,6 +76,9 @@ func (t *table) lines() (out [][]rune) {
 		return nil
 	}
 	t.framed = true
+	if strings.HasPrefix(s.encoding, "utf-8") { // digits and capitals alone: any encoding of one byte a character will do
+		s.encoding = "windows-1252"
+	}
 	for i := 0; i+n <= len(rs) && len(out) < maxRecords; i += n {
 		out = append(out, rs[i:i+n])
 	}
@@ -106,13 +109,13 @@ func period(rs []rune) int {
 		if len(cs)%n != 0 {
 			continue
 		}
-		same := 0
-		for i := n; i < len(cs); i++ {
+		same, end := 0, min(len(cs), 32<<10) // the first records tell
+		for i := n; i < end; i++ {
 			if cs[i] == cs[i-n] {
 				same++
 			}
 		}
-		score := float64(same) / float64(len(cs)-n)
+		score := float64(same) / float64(max(1, end-n))
 		if score > most+0.02 {
 			best, most = n, score
 		}
@@ -158,47 +161,121 @@ func leading(lines [][]rune, length int) ([][]rune, string) {
 	return nil, ""
 }
 
-// cuts finds the columns of fixed records: from and to, counted from 0.
-func cuts(lines [][]rune) (out [][2]int) {
+// ruler is what stands at each position of fixed records, over all of them.
+type ruler struct {
+	lines  [][]rune
+	kind   []byte    // '9' numbers, with their marks and signs; ' ' nothing; 'a' letters and words
+	start  []float64 // share of records in which something begins there behind a blank
+	filled []float64 // share of records in which something stands there
+}
+
+func rulerOf(lines [][]rune) *ruler {
 	width := 0
 	for _, l := range lines {
 		width = max(width, len(l))
 	}
-	at := func(l []rune, p int) rune {
-		if p < len(l) {
-			return l[p]
-		}
-		return ' '
-	}
-	// What stands at each position: '9' digits, ' ' nothing, 'a' letters and words.
-	kind := make([]byte, width)
-	start := make([]float64, width) // how often something begins there behind a blank
-	filled := make([]float64, width)
+	r := &ruler{lines, make([]byte, width), make([]float64, width), make([]float64, width)}
+	marks := make([]float64, width) // . , - / where numbers, dates and codes have them
+	signs := make([]float64, width) // blank, - or + alone
+	all := float64(len(lines))
 	for p := range width {
-		var n [256]int
+		n := map[byte]float64{}
 		for _, l := range lines {
-			c := class(at(l, p))
-			n[c]++
-			if c != ' ' {
-				filled[p]++
-				if p == 0 || class(at(l, p-1)) == ' ' {
-					start[p]++
-				}
+			c := r.at(l, p)
+			n[class(c)]++
+			if c == '.' || c == ',' || c == '-' || c == '/' {
+				marks[p]++
+			}
+			if c == ' ' || c == '-' || c == '+' {
+				signs[p]++
+			}
+			if class(c) != ' ' && (p == 0 || class(r.at(l, p-1)) == ' ') {
+				r.start[p]++
 			}
 		}
-		all := len(lines)
-		filled[p] /= float64(all)
-		start[p] /= float64(all)
+		r.filled[p] = (all - n[' ']) / all
+		r.start[p] /= all
 		switch {
 		case n[' '] == all:
-			kind[p] = ' '
-		case n['9']+n[' '] >= all-all/20 && n['9'] > 0:
-			kind[p] = '9'
+			r.kind[p] = ' '
+		case n['9'] > 0 && n['9']+n[' '] >= all*0.8 && n['9'] >= n['a']:
+			r.kind[p] = '9'
 		default:
-			kind[p] = 'a'
+			r.kind[p] = 'a'
 		}
 	}
-	from := 0
+	for p := 1; p < width; p++ {
+		next := byte(' ')
+		if p+1 < width {
+			next = r.kind[p+1]
+		}
+		switch {
+		case r.kind[p] == 'a' && r.kind[p-1] == '9' && next == '9' && marks[p] >= all*0.8, // 1234.56
+			r.kind[p] == 'a' && r.kind[p-1] == '9' && next != '9' && signs[p] == all: // 4500-
+			r.kind[p] = '9'
+		}
+	}
+	return r
+}
+
+func (r *ruler) at(l []rune, p int) rune {
+	if p < len(l) {
+		return l[p]
+	}
+	return ' '
+}
+
+// starts tells whether something new begins at p.
+func (r *ruler) starts(from, p int) bool {
+	kind, before := r.kind[p], r.kind[p-1]
+	switch {
+	case kind != ' ' && before == ' ': // behind blanks that no row fills, but for the gap in the one long text
+		return !(kind == 'a' && r.filled[p] < 0.35 && (p < 2 || r.kind[p-2] != ' '))
+	case kind == '9' && before == 'a': // digits behind words
+		if allDates(r.lines, p, p+8, "%Y%m%d") || allDates(r.lines, p, p+8, "%d%m%Y") || allDates(r.lines, p, p+6, "%d%m%y") || r.accounts(p) || p-from == 3 && r.currency(from) {
+			return true
+		}
+		return r.filled[p] > 0.95 && !codeLike(r.lines, from, p)
+	case kind == 'a' && before == '9':
+		return r.filled[p-1] > 0.95 || r.filled[p] > 0.95
+	case kind == 'a' && before == 'a': // left-aligned text behind text that hardly reaches so far; a currency
+		return r.start[p] > 0.6 && r.filled[p] > 0.85 && r.filled[p-1] < 0.5 || r.currency(p) || p-from == 3 && r.currency(from)
+	}
+	return false
+}
+
+// currency tells whether nearly all records have a currency code at p.
+func (r *ruler) currency(p int) bool {
+	n := 0
+	for _, l := range r.lines {
+		if p+3 <= len(l) && isCurrency(string(l[p:p+3])) {
+			n++
+		}
+	}
+	return n*10 >= len(r.lines)*8
+}
+
+// accounts tells whether accounts begin at p: those of customers (411) and others.
+func (r *ruler) accounts(p int) bool {
+	own, other := 0, 0
+	for _, l := range r.lines {
+		if p+3 > len(l) {
+			continue
+		}
+		switch text := string(l[p : p+3]); {
+		case text == "411":
+			own++
+		case text == "401" || text == "445" || text == "512" || text[0] == '7' || text[0] == '6':
+			other++
+		}
+	}
+	return own > 0 && own+other == len(r.lines)
+}
+
+// cuts finds the columns of fixed records: from and to, counted from 0.
+func cuts(lines [][]rune) (out [][2]int) {
+	r := rulerOf(lines)
+	width, from := len(r.kind), 0
 	cut := func(p int) {
 		if p > from {
 			out = append(out, [2]int{from, p})
@@ -206,18 +283,17 @@ func cuts(lines [][]rune) (out [][2]int) {
 		}
 	}
 	for p := 1; p < width; p++ {
-		switch {
-		case kind[p] != ' ' && kind[p-1] == ' ': // behind blanks that no row fills
-			cut(p)
-		case kind[p] == '9' && kind[p-1] == 'a' && filled[p] > 0.95: // digits behind words
-			if !codeLike(lines, from, p) {
-				cut(p)
-			}
-		case kind[p] == 'a' && kind[p-1] == '9' && filled[p-1] > 0.95:
-			cut(p)
-		case kind[p] == 'a' && kind[p-1] == 'a' && start[p] > 0.6 && filled[p] > 0.85 && filled[p-1] < 0.5: // left-aligned text behind text that hardly reaches so far
-			cut(p)
+		if !r.starts(from, p) {
+			continue
 		}
+		if at := p; r.kind[p] == '9' && r.kind[p-1] == ' ' && r.filled[p] < 0.95 { // set to the right: the blanks before it are its own
+			for at > from+1 && r.kind[at-1] == ' ' {
+				at--
+			}
+			cut(at)
+			continue
+		}
+		cut(p)
 	}
 	cut(width)
 	var fine [][2]int
@@ -225,7 +301,7 @@ func cuts(lines [][]rune) (out [][2]int) {
 		fine = append(fine, splitDates(lines, c)...)
 	}
 	return slices.DeleteFunc(fine, func(c [2]int) bool {
-		return !slices.ContainsFunc(kind[c[0]:c[1]], func(k byte) bool { return k != ' ' })
+		return !slices.ContainsFunc(r.kind[c[0]:c[1]], func(k byte) bool { return k != ' ' })
 	})
 }
 
@@ -295,7 +371,7 @@ func allDates(lines [][]rune, from, to int, form string) bool {
 			continue
 		}
 		seen++
-		if strings.Trim(text, "0") == "" {
+		if strings.Trim(text, "0") == "" || text == "01011900" || text == "19000101" {
 			zero++
 			continue
 		}

@@ -104,7 +104,7 @@ func (p *profile) fits(role string) float64 {
 	case role == "currency":
 		return when(p.currency >= 0.6)
 	case role == "reference", role == "reference.order", role == "transaction_id", role == "key":
-		if p.email > 0.2 || p.decimal > 0.5 || p.code < 0.3 && role != "key" {
+		if p.email > 0.2 || p.decimal > 0.5 || p.code < 0.3 && role != "key" && (p.word < 0.9 || p.unlike() < 0.9) {
 			return 0
 		}
 		if p.date > 0.9 && p.letters < 0.1 && strings.ContainsAny(p.first(), "/.") {
@@ -257,7 +257,7 @@ func (d *description) byContent() {
 	}
 	set("customer.email", free(func(p *profile) bool { return p.email >= 0.6 }, func(a, b *profile) bool { return a.filled() > b.filled() }))
 	set("-iban", free(func(p *profile) bool { return p.iban >= 0.8 }, never))
-	set("currency", free(func(p *profile) bool { return p.currency >= 0.8 && p.length >= 1 }, never))
+	set("currency", free(func(p *profile) bool { return p.currency >= 0.8 && p.filled() > 0.5 }, never))
 	titled := d.t.header >= 0
 	if !titled {
 		set("sense", free(func(p *profile) bool {
@@ -270,9 +270,7 @@ func (d *description) byContent() {
 		p := free(func(p *profile) bool {
 			return p.number >= 0.7 && (p.decimal >= 0.5 || p.numbers.zeros*2 > p.numbers.n) && p.date < 0.5
 		},
-			func(a, b *profile) bool {
-				return a.decimal > b.decimal+0.2 || a.decimal > b.decimal-0.2 && a.length > b.length+2
-			})
+			func(a, b *profile) bool { return moneyWorth(a) > moneyWorth(b)+0.01 })
 		if p == nil {
 			p = free(func(p *profile) bool {
 				return p.number >= 0.8 && p.date < 0.5 && p.phone < 0.5 && p.siren < 0.8 && p.distinct > 1 && p.length >= 2 && p.numbers.comma+p.numbers.point+p.numbers.unsure > 0
@@ -307,6 +305,18 @@ func codeWorth(p *profile) float64 {
 	}
 	if p.length < 4 {
 		w -= 0.5
+	}
+	return w
+}
+
+// moneyWorth says how much a column of numbers looks like money: two decimals, and not the same in each row, as a rate.
+func moneyWorth(p *profile) float64 {
+	w := p.decimal + p.length/100
+	if p.numbers.decimals[2]*2 > p.numbers.n || p.numbers.zeros*2 > p.numbers.n {
+		w += 0.5
+	}
+	if p.distinct > 1 {
+		w += 0.5
 	}
 	return w
 }

@@ -69,7 +69,7 @@ func (d *description) findMarks() {
 		}
 	}
 	otherwise := '.'
-	if d.t.delimiter == ';' || d.t.s.opt.Lang == "fr" {
+	if d.t.delimiter == ';' || d.t.delimiter != ',' && d.t.s.opt.Lang == "fr" {
 		otherwise = ','
 	}
 	if d.t.format == "xlsx" {
