@@ -38,6 +38,15 @@ func (f *Flow) ownAt(on mappings.Moment, answered bool) (list []*mappings.Return
 func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, lay layout, returns []*mappings.Return) ([]answer, error) {
 	var list []answer
 	for _, r := range returns {
+		if mender, _ := flow.Mapping.Mender(); r.Workbook() && mender != nil && lay.Dialect.Sheet != "" {
+			a, err := e.mend(ctx, flow, f, string(r.On)+":"+r.Name, lay, mender)
+			if err != nil {
+				return nil, fmt.Errorf("return %s: %w", r.Name, err)
+			}
+			a.naming = func(stem string) string { return e.nameOf(r, flow.Name, stem, label(f.Name), 0) }
+			list = append(list, a)
+			continue
+		}
 		digest, size, err := e.spool.Write(ctx, func(w io.Writer) error {
 			out, err := r.NewWriter(w, lay.Dialect, lay.Head)
 			if err != nil {

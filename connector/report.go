@@ -100,6 +100,11 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 		return list, nil
 	}
 	if !flow.own(mappings.OnRejects) && slices.Contains(flow.Returns, "rejects") {
+		if mender, ending := flow.Mapping.Mender(); mender != nil && lay.Dialect.Sheet != "" {
+			a, err := e.mend(ctx, flow, f, "rejects", lay, mender)
+			a.naming = suffixed(".rej" + ending)
+			return append(list, a), err
+		}
 		err := add("rejects", suffixed(".rej.csv"), func(w *mappings.Writer) error { return e.rejects(ctx, f, w, lay) })
 		return list, err
 	}

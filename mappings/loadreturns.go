@@ -94,6 +94,10 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 	if r.columns == nil && r.On != OnRejects && r.On != "" {
 		l.p.add(k.pos, "NV-4003.missing", "key", "returns."+k.text+".columns")
 	}
+	if r.workbook = r.columns == nil && r.On == OnRejects && m.source.Format == "xlsx" && r.rows == nil &&
+		(o.text("format", "") == "xlsx" || o.get("format") == nil && strings.HasSuffix(strings.ToLower(r.file), ".xlsx")); !r.workbook && o.text("format", "") == "xlsx" {
+		l.p.add(o.at("format"), "NV-4020.not_yet", "key", o.path+".format: xlsx")
+	}
 	if r.columns == nil && (o.get("encoding") != nil && o.text("encoding", "") != m.source.Encoding && m.source.Encoding != "auto" ||
 		o.get("delimiter") != nil && o.char("delimiter", 0) != m.source.Delimiter) {
 		l.p.add(k.pos, "NV-4020.echo_dialect", "name", k.text)
@@ -162,7 +166,7 @@ func (l *loader) returnScope(r *Return) *scopeSpec {
 // returnDialect reads how a return is written; what is not said is the source's.
 func (l *loader) returnDialect(r *Return, o object) {
 	switch f := o.text("format", "csv"); f {
-	case "csv":
+	case "csv", "xlsx": // a workbook is the rejects' alone
 	case "fixed":
 		r.fixed = true
 	default:

@@ -45,6 +45,8 @@ type Return struct {
 	bom     *bool
 	titled  bool
 	safe    bool
+
+	workbook bool // the source's own workbook with the reasons in it
 }
 
 type returnColumn struct {
@@ -90,6 +92,9 @@ func (r *Return) Events() bool { return r.On == OnEvent || r.On == OnSettlement 
 
 // Echo tells whether the return is the source's own layout with the reasons behind it.
 func (r *Return) Echo() bool { return r.columns == nil }
+
+// Workbook tells whether the return is a workbook like the source, to be written by the mapping's Mender.
+func (r *Return) Workbook() bool { return r.workbook }
 
 func (r *Return) programs() []*program {
 	var out []*program

@@ -266,7 +266,7 @@ func (s *sheetReader) readCell(c *cell) error {
 	depth := len(s.m.open)
 	s.value = s.value[:0]
 	var formula []byte
-	hasFormula, hasValue, phonetic := false, false, false
+	hasFormula, hasValue, hasText, phonetic := false, false, false, false
 	where := ""
 	for len(s.m.open) >= depth {
 		t, err := s.m.next()
@@ -277,14 +277,19 @@ func (s *sheetReader) readCell(c *cell) error {
 		case xml.StartElement:
 			switch t.Name.Local {
 			case "v":
-				where, hasValue = "v", true
+				if hasValue = true; !hasText {
+					where = "v"
+				}
 			case "f":
 				where, hasFormula = "f", true
 			case "rPh":
 				phonetic = true
 			case "t":
-				if !phonetic {
-					where, hasValue = "t", true
+				if c.typ != "inlineStr" || phonetic { // left by a program that changed the cell's type (observed)
+					continue
+				}
+				if where, hasValue = "t", true; !hasText {
+					hasText, s.value = true, s.value[:0]
 				}
 			}
 		case xml.EndElement:

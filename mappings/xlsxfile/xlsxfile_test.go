@@ -38,20 +38,24 @@ func workbook(rows string) parts {
 		"xl/workbook.xml":            `<?xml version="1.0" encoding="UTF-8"?><workbook ` + ns + `><workbookPr/><sheets><sheet name="Factures" sheetId="1" r:id="rId1"/></sheets></workbook>`,
 		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Type="` + relTypes + `worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="` + relTypes + `styles" Target="/xl/styles.xml"/><Relationship Id="rId3" Type="` + relTypes + `sharedStrings" Target="sharedStrings.xml"/></Relationships>`,
 		"xl/styles.xml":              styles,
-		"xl/sharedStrings.xml":       `<sst ` + ns + `><si><t>Référence</t></si><si><r><t>Mon</t></r><r><rPr><b/></rPr><t>tant</t></r><rPh sb="0" eb="1"><t>xx</t></rPh></si><si><t xml:space="preserve"> a_x000D_
+		"xl/sharedStrings.xml": `<sst ` + ns + `><si><t>Référence</t></si><si><r><t>Mon</t></r><r><rPr><b/></rPr><t>tant</t></r><rPh sb="0" eb="1"><t>xx</t></rPh></si><si><t xml:space="preserve"> a_x000D_
 b_x005F_x </t></si><si/></sst>`,
 		"xl/worksheets/sheet1.xml": sheet(rows),
 	}
 }
 
-func sheet(rows string) string { return `<worksheet ` + ns + `><sheetData>` + rows + `</sheetData></worksheet>` }
+func sheet(rows string) string {
+	return `<worksheet ` + ns + `><sheetData>` + rows + `</sheetData></worksheet>`
+}
 
 func (p parts) with(name, content string) parts {
 	p[name] = content
 	return p
 }
 
-func (p parts) replace(name, old, new string) parts { return p.with(name, strings.ReplaceAll(p[name], old, new)) }
+func (p parts) replace(name, old, new string) parts {
+	return p.with(name, strings.ReplaceAll(p[name], old, new))
+}
 
 func (p parts) without(name string) parts {
 	delete(p, name)
@@ -166,6 +170,9 @@ func TestCells(t *testing.T) {
 		{"shared text that is not there", `<c r="A1" t="s"><v>4</v></c>`, "file!NV-1004"},
 		{"text that looks like a number", `<c r="A1" t="inlineStr"><is><t>0012,50</t></is></c>`, "0012,50"},
 		{"text in pieces", `<c r="A1" t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c>`, "ab"},
+		{"a number, with the text of its former type", `<c r="A1"><v>12</v><is><t>twelve</t></is></c>`, "n12"},
+		{"text in the place of a value", `<c r="A1" t="inlineStr"><v>abc</v></c>`, "abc"},
+		{"text and a stale value", `<c r="A1" t="inlineStr"><v>old</v><is><t>new</t></is></c>`, "new"},
 		{"entities", `<c r="A1" t="inlineStr"><is><t>A &amp; B &#233;</t></is></c>`, "A & B é"},
 		{"true", `<c r="A1" t="b"><v>1</v></c>`, "btrue"},
 		{"false", `<c r="A1" t="b"><v>0</v></c>`, "bfalse"},
@@ -198,7 +205,9 @@ func TestCells(t *testing.T) {
 }
 
 // text is a cell of text at a place.
-func text(ref, s string) string { return `<c r="` + ref + `" t="inlineStr"><is><t>` + s + `</t></is></c>` }
+func text(ref, s string) string {
+	return `<c r="` + ref + `" t="inlineStr"><is><t>` + s + `</t></is></c>`
+}
 
 func TestSheets(t *testing.T) {
 	rows := `<row r="1">` + text("A1", "a") + text("B1", "b") + `</row><row r="2"><c r="B2"><v>5</v></c></row>`
