@@ -20,10 +20,11 @@ func world(t testing.TB, files map[string]string) (Environment, Options) {
 		write(t, filepath.Join(dir, "etc", name), strings.ReplaceAll(text, "DIR", secrets), 0o640)
 	}
 	write(t, filepath.Join(secrets, "psp"), "s3cret-token\n", 0o600)
+	write(t, filepath.Join(secrets, "lyra"), "testpassword_s3cret\n", 0o600)
 	write(t, filepath.Join(secrets, "psp-hook"), "whsec_s3cret-hook", 0o600)
 	return Environment{Credentials: secrets}, Options{
 		Flags:    Overrides{ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state")},
-		Gateways: []string{"http", "sandbox"}, Transports: []string{"local"}, Presets: []string{"factures-excel-fr"},
+		Gateways: []string{"http", "lyra", "sandbox"}, Transports: []string{"local"}, Presets: []string{"factures-excel-fr"},
 	}
 }
 
@@ -119,10 +120,24 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestLyra(t *testing.T) {
+	c := load(t, map[string]string{"navette.yaml": "gateways:\n  p: {type: lyra, mode: test, url: https://psp.example/, shop: \"01345678\", password: {file: DIR/lyra}, hmac_key: {file: DIR/psp}}\n"})
+	g := c.Gateways["p"]
+	if g.Account != "lyra:01345678:test" || g.URL != "https://psp.example" || g.Timeout != 45*time.Second || g.Settle != 2*time.Minute || g.Idempotent || g.Window != 0 {
+		t.Errorf("lyra = %+v, want its shop as identity, 45s, 2m, not idempotent", g)
+	}
+	if g.Password.Reveal() != "testpassword_s3cret" || g.HMACKey.Reveal() != "s3cret-token" {
+		t.Error("the keys are not those of the files")
+	}
+}
+
 // TestProblems holds the place and the sentence of each problem. The text is what follows the directory's name.
 func TestProblems(t *testing.T) {
 	http := func(lines string) string {
 		return "gateways:\n  p:\n    type: http\n    mode: test\n    url: https://psp.example/v1\n    token: {file: DIR/psp}\n" + lines
+	}
+	lyra := func(mode, lines string) string {
+		return "gateways:\n  p:\n    type: lyra\n    mode: " + mode + "\n    url: https://psp.example\n    shop: 12345678\n    password: {file: DIR/lyra}\n" + lines
 	}
 	production := strings.Replace(http(""), "test", "production", 1) +
 		"flows:\n  f:\n    in: /x/in\n    out: /x/out\n    mapping: factures-excel-fr\n    gateway: p\n"
@@ -152,6 +167,13 @@ func TestProblems(t *testing.T) {
 		{"empty flow", sandbox + "flows:\n  f:\n", "navette.yaml:4:3: NV-4003 \"flows.f.in\" is missing\nnavette.yaml:4:3: NV-4003 \"flows.f.out\" is missing\n" +
 			"navette.yaml:4:3: NV-4003 \"flows.f.mapping\" is missing\nnavette.yaml:4:3: NV-4003 \"flows.f.gateway\" is missing"},
 		{"empty gateway", "gateways:\n  p:\n", `navette.yaml:2:3: NV-4003 "gateways.p.type" is missing`},
+		{"lyra without keys", "gateways:\n  p: {type: lyra, mode: test}\n", "navette.yaml:2:3: NV-4003 \"gateways.p.url\" is missing\nnavette.yaml:2:3: NV-4003 \"gateways.p.shop\" is missing\nnavette.yaml:2:3: NV-4003 \"gateways.p.password\" is missing"},
+		{"lyra with a key of the other mode", lyra("production", ""), `navette.yaml:7:15: NV-4004 gateways.p.password: this key is not of mode production; it must begin with prodpassword_`},
+		{"lyra shop", strings.Replace(lyra("test", ""), "12345678", "1234567", 1), `navette.yaml:6:11: NV-4004 gateways.p.shop: value "1234567"; expected: 8 digits`},
+		{"lyra with more than a host", strings.Replace(lyra("test", ""), ".example", ".example/api-payment", 1), `navette.yaml:5:10: NV-4004 gateways.p.url: value "https://psp.example/api-payment"; expected: the host alone, such as https://api.payzen.eu`},
+		{"lyra has no idempotency", lyra("test", "    idempotent: true\n"), `navette.yaml:8:5: NV-4002 key "idempotent" does not go with type lyra`},
+		{"lyra has no token", lyra("test", "    token: {file: DIR/psp}\n"), `navette.yaml:8:5: NV-4002 key "token" does not go with type lyra`},
+		{"hmac_key of http", http("    hmac_key: {file: DIR/psp}\n"), `navette.yaml:7:5: NV-4002 key "hmac_key" does not go with type http`},
 		{"mode missing", strings.Replace(http(""), "    mode: test\n", "", 1), `navette.yaml:2:3: NV-4003 "mode" is missing: test or production`},
 		{"mode wrong", strings.Replace(http(""), "mode: test", "mode: prod", 1), `navette.yaml:4:11: NV-4004 gateways.p.mode: value "prod"; expected: test, production`},
 		{"sandbox in production", "gateways:\n  s: {type: sandbox, mode: production}\n", `navette.yaml:2:28: NV-4004 gateways.s.mode: value "production"; expected: test`},
@@ -185,7 +207,7 @@ func TestProblems(t *testing.T) {
 		{"credential's name", strings.Replace(http(""), "file: DIR/psp", "credential: ../x", 1), `navette.yaml:6:25: NV-4004 gateways.p.token.credential: value "../x"; expected: a name of plain letters, digits, - and _, at most 64 characters`},
 		{"certificate without key", http("    client_cert: /dev/null\n"), "navette.yaml:7:18: NV-4010 gateways.p.client_cert: cannot read /dev/null (not a plain file)\n" +
 			`navette.yaml:7:18: NV-4004 gateways.p.client_cert and gateways.p.client_key go together`},
-		{"type not built", "gateways:\n  p: {type: lyra, mode: test, shop: 1}\n", `navette.yaml:2:13: NV-4005 gateway type "lyra" is not known to this version; known: http, sandbox`},
+		{"type not built", "gateways:\n  p: {type: nobody, mode: test, shop: 1}\n", `navette.yaml:2:13: NV-4005 gateway type "nobody" is not known to this version; known: http, lyra, sandbox`},
 		{"transport not built", "transports:\n  p: {type: sftp, address: x}\n", `navette.yaml:2:13: NV-4005 transport type "sftp" is not known to this version; known: local`},
 		{"unknown names", flow("transport: acme") + "  g: {in: /y/in, out: /y/out, mapping: factures, gateway: t}\n",
 			"navette.yaml:9:16: NV-4005 unknown transport \"acme\"; known: local\n" +

@@ -30,13 +30,12 @@ type Gateway struct {
 	Insecure                         bool
 	CA, ClientCert, ClientKey, Proxy string // files; an address
 	Script                           string // file, of the sandbox
+	Shop                             string // of lyra
+	Password, HMACKey                Secret
 }
 
 // Production tells whether real money moves.
 func (g *Gateway) Production() bool { return g.Mode == "production" }
-
-// httpKeys are the keys that only gateways which speak HTTP have.
-var httpKeys = [...]string{"url", "token", "webhook_secret", "insecure", "ca", "client_cert", "client_key", "proxy"}
 
 // unknownType refuses a type by name; its other keys are nobody's to judge.
 func (o *object) unknownType(text, name string, types []string) {
@@ -58,62 +57,36 @@ func (b *builder) gateways(section *object, types []string) map[string]*Gateway 
 			o.unknownType("NV-4005.gateway_type", g.Type, types)
 			return
 		}
-		o.common(g)
-		var elsewhere []string
-		if g.Type == "sandbox" {
-			g.Script = o.file("script")
-			elsewhere = httpKeys[:]
-		} else {
-			o.http(g)
-			elsewhere = []string{"script"}
-		}
+		kind := gatewayKinds()[g.Type]
+		o.common(g, kind)
+		kind.read(o, g)
 		g.Account = o.account(g)
-		o.finishType(g.Type, elsewhere)
+		o.finishType(g.Type, keysOfKinds())
 		o.asked = o.order
 	})
 	return all
 }
 
 // common reads the keys that every gateway has.
-func (o *object) common(g *Gateway) {
-	mode, settle := "", "2m"
-	modes := []string{"test", "production"}
-	if g.Type == "sandbox" {
-		mode, settle, modes = "test", "1s", modes[:1]
+func (o *object) common(g *Gateway, k gatewayKind) {
+	mode, modes := "", []string{"test", "production"}
+	if k.rehearsal {
+		mode, modes = "test", modes[:1]
 	} else if o.take("mode") == nil {
 		o.b.fail(o.at, o.key("mode"), "NV-4003", message.New("NV-4003.mode"))
 	}
 	g.Mode = o.choice("mode", mode, modes...)
-	g.Timeout = o.duration("timeout", "10s", time.Millisecond, time.Hour)
+	g.Timeout = o.duration("timeout", or(k.timeout, "10s"), time.Millisecond, time.Hour)
 	g.Concurrency = o.integer("concurrency", "8", 1, 1000)
 	if o.take("rate") != nil {
 		g.Rate = parsed(o, "rate", "", wantRate(), parseRate)
 	}
 	g.Poll = o.duration("poll", "30s", time.Millisecond, 30*day)
-	g.Idempotent = o.boolean("idempotent", "false")
-	g.Window = o.duration("window", "24h", time.Second, 3650*day)
-	g.Settle = o.duration("settle", settle, 0, 30*day)
-}
-
-// http reads what a gateway that speaks HTTP has besides.
-func (o *object) http(g *Gateway) {
-	o.require("url", "token")
-	g.Insecure = o.boolean("insecure", "false")
-	g.URL = o.url("url", g.Insecure)
-	g.Token = o.secret("token", o.b.secrets)
-	g.WebhookSecret = o.secret("webhook_secret", o.b.secrets)
-	g.CA, g.ClientCert = o.file("ca"), o.file("client_cert")
-	g.ClientKey = o.keyFile("client_key")
-	if cert, key := o.take("client_cert"), o.take("client_key"); (cert == nil) != (key == nil) {
-		has, lacks := "client_cert", "client_key"
-		if cert == nil {
-			has, lacks = lacks, has
-		}
-		o.fail(o.place(has), has, "NV-4004.together", "other", o.key(lacks))
+	if k.keyed {
+		g.Idempotent = o.boolean("idempotent", "false")
+		g.Window = o.duration("window", "24h", time.Second, 3650*day)
 	}
-	if o.take("proxy") != nil {
-		g.Proxy = o.url("proxy", true)
-	}
+	g.Settle = o.duration("settle", or(k.settle, "2m"), 0, 30*day)
 }
 
 // url reads an address; http:// only to this machine, unless insecure. A password in it is a literal and not repeated.
@@ -181,7 +154,9 @@ func (o *object) account(g *Gateway) string {
 		return parsed(o, "account", "", wantLabel(), func(s string) (string, bool) { return s, validLabel(s) })
 	}
 	where := ""
-	if u, err := url.Parse(g.URL); err == nil && g.URL != "" {
+	if identity := gatewayKinds()[g.Type].identity; identity != nil {
+		where = identity(g) + ":"
+	} else if u, err := url.Parse(g.URL); err == nil && g.URL != "" {
 		where = strings.ToLower(u.Hostname())
 		if p := u.Port(); p != "" && !(u.Scheme == "https" && p == "443") && !(u.Scheme == "http" && p == "80") {
 			where += ":" + p
