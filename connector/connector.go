@@ -4,6 +4,7 @@
 //	judge.go     its rows: mapped, staged, held against what is known, accepted in one transaction
 //	dispatch.go  its instructions: durable as `sending`, then submitted; doubt is looked up before anything is sent again
 //	follow.go    what the PSP says later: feed of events, polls, webhooks
+//	page.go      the customer's page, for PSPs without links of their own
 //	report.go    what goes back: ack, rejects, result, status
 //	run.go       starts, wakes and stops the loops
 //
@@ -66,6 +67,15 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// Pager is the ability of a PSP without links of its own: its customers follow a link to navette's page, whose form takes
+// them to the PSP's. Submit of a request calls nobody then: it answers open with the PaymentID the PSP will know, and
+// navette adds the link; Lookup does the same.
+type Pager interface {
+	// Page gives the form for one visit; in.PaymentID is the request's own. Two forms of one request must never take
+	// money twice where the PSP can refuse the second. payment.ErrClosed: nothing is left to pay; other errors: later.
+	Page(ctx context.Context, in *payment.Instruction, v payment.Visit) (payment.Form, error)
+}
+
 // Flow is one exchange, ready to run.
 type Flow struct {
 	config.Flow
@@ -76,6 +86,7 @@ type Flow struct {
 	Mode    string // test or production
 	Can     func(kind payment.Kind, op payment.Operation) bool
 	Blind   bool // the PSP cannot be asked for an operation's target by its reference: the journal must know it
+	NoPage  bool // its PSP needs navette's page, and there is no public address: requests are refused (NV-2010)
 }
 
 // Account is one gateway, ready to run.
@@ -100,6 +111,8 @@ type Setup struct {
 	Version  string
 	Lang     string // of what navette itself says of instructions: fr or en
 	Meter    *Meter // nil: nothing is counted
+	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
+	PublicURL string
 }
 
 // Closer ends what a gateway keeps open.

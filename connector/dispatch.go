@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -264,7 +265,7 @@ func (d *dispatch) work(ctx context.Context) {
 		case it := <-d.queue:
 			a, sent := d.submit(ctx, &it)
 			if !sent { // certainly not: back to where it can be sent
-				err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.Unsend([]int64{it.ID}, 0) })
+				err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.Unsend([]int64{it.ID}, it.NotBefore) })
 				if err != nil {
 					d.alarms.report(d.log, "unsend", err) // it is looked up at the next start
 				}
@@ -298,7 +299,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			return back(payment.ErrStopped)
 		}
 		if lookFirst && !(try == 0 && d.settled(it)) {
-			out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
+			out, err := d.lookup(ctx, &it.Instruction)
 			switch {
 			case err == nil:
 				d.gate.open()
@@ -333,6 +334,11 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 				d.stop(ctx, err)
 				return back(err)
 			}
+			if out.Alone && err == nil { // the PSP is well, this one is early
+				d.gate.open()
+				it.NotBefore = d.now().Add(out.Wait).UnixMicro()
+				return back(fmt.Errorf("not yet: %s", out.Message))
+			}
 			d.gate.close(d.now(), out.Wait)
 			d.alarms.report(d.log, "gateway:"+d.account.Name, trouble(out, err))
 			lookFirst = lookFirst || out.LookFirst
@@ -353,7 +359,18 @@ func (d *dispatch) settled(it *journal.Item) bool {
 func (d *dispatch) exchange(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.account.Timeout+time.Second)
 	defer cancel()
+	if err := d.prepare(ctx, in); err != nil {
+		return payment.Outcome{}, err
+	}
 	return d.account.Gateway.Submit(ctx, in)
+}
+
+// lookup asks what became of an instruction.
+func (d *dispatch) lookup(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	if err := d.prepare(ctx, in); err != nil {
+		return payment.Outcome{}, err
+	}
+	return d.account.Gateway.Lookup(ctx, in)
 }
 
 // answer is what the journal keeps of an instruction the PSP took.
@@ -368,6 +385,7 @@ func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer 
 	if a.State == payment.Refused {
 		a.Code = or(out.Code, "NV-2001")
 	}
+	d.page(it, &a)
 	poll := d.now().Add(d.account.Poll)
 	switch {
 	case a.State == payment.Pending, a.State == payment.Open && !d.feeds():

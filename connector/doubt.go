@@ -102,7 +102,7 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 		return nil
 	}
 	begun := time.Now()
-	out, err := d.account.Gateway.Lookup(ctx, &it.Instruction)
+	out, err := d.lookup(ctx, &it.Instruction)
 	d.meter.exchange(d.account.Name, "lookup", payment.Judge(out, err).String(), time.Since(begun))
 	switch {
 	case ctx.Err() != nil:

@@ -230,17 +230,24 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 	if !ok {
 		return w.j.Do(ctx, after)
 	}
-	if !w.dispatch.gate.pass(ctx, w.now) {
-		return nil
+	ended, asked, err := w.standsAt(ctx, paymentID)
+	if err != nil {
+		return err
 	}
-	defer w.dispatch.gate.release()
-	if w.dispatch.limit.Wait(ctx) != nil {
-		return nil
+	s := payment.Snapshot{PaymentID: paymentID, State: payment.Open}
+	if asked {
+		if !w.dispatch.gate.pass(ctx, w.now) {
+			return nil
+		}
+		defer w.dispatch.gate.release()
+		if w.dispatch.limit.Wait(ctx) != nil {
+			return nil
+		}
+		in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: paymentID}
+		begun := time.Now()
+		s, err = reader.Read(ctx, &in)
+		w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
 	}
-	in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: paymentID}
-	begun := time.Now()
-	s, err := reader.Read(ctx, &in)
-	w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
 	if errors.Is(err, payment.ErrStopped) {
 		w.dispatch.stop(ctx, err)
 	}
@@ -253,6 +260,9 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 	}
 	if s.PaymentID == "" {
 		s.PaymentID = paymentID
+	}
+	if s.State == payment.Open && ended != "" {
+		s.State = ended
 	}
 	told := 0
 	err = w.j.Do(ctx, func(tx *journal.Tx) (err error) {
@@ -345,7 +355,7 @@ func (w *follow) interval(it *journal.Item, now time.Time) (time.Duration, bool)
 
 // pollOperation asks for the answer to an operation that the PSP took and has not finished.
 func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journal.Due) error {
-	out, err := w.account.Gateway.Lookup(ctx, &it.Instruction)
+	out, err := w.dispatch.lookup(ctx, &it.Instruction)
 	a := w.dispatch.answer(it, out)
 	if err == nil && out.Verdict == payment.VerdictRefused {
 		a = journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}

@@ -130,7 +130,8 @@ func (n *intake) staged(f *journal.File, doc *mappings.Document) journal.Staged 
 			state, code = journal.RowRejected, "NV-1209"
 			text = message.New("NV-1209.control").In(locale)
 		} else if unsupported := n.unsupported(doc); unsupported != nil {
-			state, code, text = journal.RowRejected, "NV-2002", unsupported.In(locale)
+			state, text = journal.RowRejected, unsupported.In(locale)
+			code, _, _ = strings.Cut(unsupported.Key, ".")
 		} else if doc.Hold != nil {
 			state, s.Held = journal.RowHeld, true
 			code, text = doc.Hold.Code, doc.Hold.Text.In(locale)
@@ -194,12 +195,13 @@ func oneLine(s string) string {
 
 // unsupported tells what the gateway cannot do: refused at intake, not at sending.
 func (n *intake) unsupported(doc *mappings.Document) *message.Text {
-	if n.flow.Can == nil {
-		return nil
-	}
 	for i := range doc.Instructions {
 		in := &doc.Instructions[i]
-		if n.flow.Can(in.Kind, in.Operation) {
+		if in.Kind == payment.Request && n.flow.NoPage {
+			t := message.New("NV-2010.missing", "gateway", n.flow.Gateway)
+			return &t
+		}
+		if n.flow.Can == nil || n.flow.Can(in.Kind, in.Operation) {
 			continue
 		}
 		t := message.New("NV-2002.request", "gateway", n.flow.Gateway)

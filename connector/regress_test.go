@@ -75,6 +75,8 @@ type stage struct {
 	idempotent bool
 	flow       func(*Flow)
 	name       string // of the flow
+	public     string
+	after      func(*Connector) // the pass, while the journal is still open
 }
 
 func newStage(t *testing.T, mapping string, answer func(in *payment.Instruction, n int) (payment.Outcome, error)) *stage {
@@ -117,12 +119,16 @@ func (s *stage) once() error {
 	if s.flow != nil {
 		s.flow(f)
 	}
-	gateway := Gateway(s.psp)
+	account := &Account{Config: config.Gateway{Name: "psp", Account: "psp:test", Timeout: 10 * time.Second, Concurrency: 1, Settle: 2 * time.Minute, Poll: time.Minute, Window: 24 * time.Hour, Idempotent: s.idempotent}, Gateway: s.psp}
 	if s.gateway != nil {
-		gateway = s.gateway
+		account.Gateway = s.gateway
 	}
-	account := &Account{Config: config.Gateway{Name: "psp", Account: "psp:test", Timeout: 10 * time.Second, Concurrency: 1, Settle: 2 * time.Minute, Poll: time.Minute, Window: 24 * time.Hour, Idempotent: s.idempotent}, Gateway: gateway}
-	return New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}}).Once(ctx, 10*time.Second)
+	c := New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}, PublicURL: s.public})
+	err = c.Once(ctx, 10*time.Second)
+	if s.after != nil {
+		s.after(c)
+	}
+	return err
 }
 
 // decide writes a person's command, lets it be applied, and returns what became of it.

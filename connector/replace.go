@@ -133,7 +133,7 @@ func (d *dispatch) replace(ctx context.Context, due journal.Due) error {
 		if err != nil {
 			return err
 		}
-		if now.State == payment.Open && (cancel.State == payment.Refused || d.now().Sub(journal.Time(cancel.AnsweredAt)) > 2*d.account.Settle) {
+		if now.State == payment.Open && (cancel.State == payment.Refused || d.now().Sub(journal.Time(cancel.AnsweredAt)) > d.closing()) {
 			return holdBack(failed)
 		}
 		return later(glance, due.N)

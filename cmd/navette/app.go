@@ -160,7 +160,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]
@@ -193,6 +193,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 	for name, f := range cfg.Flows {
 		flow := &connector.Flow{Flow: *f, Inbox: boxes[f.Transport], Outbox: boxes[or(f.OutTransport, f.Transport)], Mapping: loaded[f.Mapping],
 			Account: cfg.Gateways[f.Gateway].Account, Mode: cfg.Gateways[f.Gateway].Mode}
+		flow.NoPage = noPage(cfg, accounts[f.Gateway])
 		if can, ok := accounts[f.Gateway].(connector.Supporter); ok {
 			flow.Can = func(kind payment.Kind, op payment.Operation) bool { return can.Supports(kind, op) }
 		}

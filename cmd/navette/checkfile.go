@@ -14,7 +14,6 @@ import (
 	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
-	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings/presets"
 	"github.com/navette-connect/navette/transports"
 )
@@ -77,7 +76,7 @@ func (a *app) checkFile(ctx context.Context, path string, o checkOptions) error 
 		return told(exitConfig)
 	}
 	if s.flow != nil {
-		s.can = a.abilities(cfg, s.flow)
+		a.abilities(cfg, s)
 	}
 	t, err := s.examine(ctx)
 	if err != nil {
@@ -157,20 +156,25 @@ func (a *app) choose(cfg *config.Config, s *sample, o checkOptions) (string, err
 	return "", a.fail(exitUsage, "ui.check.several", "file", clean(s.name), "flows", strings.Join(taking, ", "))
 }
 
-// abilities says what a flow's gateway can do; nil where that cannot be told without its secrets.
-func (a *app) abilities(cfg *config.Config, f *config.Flow) func(payment.Kind, payment.Operation) bool {
-	g := cfg.Gateways[f.Gateway]
-	gw, err := openGateway(cfg, g)
+// abilities learns what a flow's gateway can do, where that can be told without its secrets.
+func (a *app) abilities(cfg *config.Config, s *sample) {
+	gw, err := openGateway(cfg, cfg.Gateways[s.flow.Gateway])
 	if err != nil {
-		return nil
+		return
 	}
 	if c, ok := gw.(connector.Closer); ok {
 		defer c.Close()
 	}
 	if can, ok := gw.(connector.Supporter); ok {
-		return can.Supports
+		s.can = can.Supports
 	}
-	return nil
+	s.noPage = noPage(cfg, gw)
+}
+
+// noPage tells that a gateway's payment requests need navette's page, and that it has no public address.
+func noPage(cfg *config.Config, gw connector.Gateway) bool {
+	_, pages := gw.(connector.Pager)
+	return pages && cfg.Process.PublicURL == ""
 }
 
 // openGateway makes a gateway that sends nothing: a sandbox is one in memory, not the one of the service.

@@ -25,6 +25,7 @@ type sample struct {
 	mapping *mappings.Mapping
 	flow    *config.Flow // nil: the mapping alone
 	can     func(payment.Kind, payment.Operation) bool
+	noPage  bool // requests need a page that has no public address
 	today   time.Time
 	lang    string
 	limit   int                                    // of findings shown; 0: all
@@ -135,17 +136,19 @@ func (e *examiner) judge(doc *mappings.Document) (string, error) {
 		return "skipped", nil
 	}
 	line := doc.Rows[0].Line
-	if e.can != nil {
-		for i := range doc.Instructions {
-			if in := &doc.Instructions[i]; !e.can(in.Kind, in.Operation) {
-				if in.Kind == payment.Request {
-					e.errors.say(line, "NV-2002.request", "gateway", e.flow.Gateway)
-				} else {
-					e.errors.say(line, "NV-2002.operation", "gateway", e.flow.Gateway, "operation", string(in.Operation))
-				}
-				return e.reject(), nil
-			}
+	for i := range doc.Instructions {
+		in := &doc.Instructions[i]
+		switch {
+		case in.Kind == payment.Request && e.noPage:
+			e.errors.say(line, "NV-2010.missing", "gateway", e.flow.Gateway)
+		case e.can == nil || e.can(in.Kind, in.Operation):
+			continue
+		case in.Kind == payment.Request:
+			e.errors.say(line, "NV-2002.request", "gateway", e.flow.Gateway)
+		default:
+			e.errors.say(line, "NV-2002.operation", "gateway", e.flow.Gateway, "operation", string(in.Operation))
 		}
+		return e.reject(), nil
 	}
 	twin, repeated := e.repeats(doc)
 	switch {

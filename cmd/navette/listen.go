@@ -22,7 +22,7 @@ import (
 // maxNotice bounds the body of a notification, in bytes (contract §6).
 const maxNotice = 256 << 10
 
-// listener serves health, metrics and notifications. Nothing on it shows or changes data.
+// listener serves health, metrics, notifications and the customers' pages. Nothing else on it shows or changes data.
 type listener struct {
 	journal   *journal.Journal
 	gather    prometheus.Gatherer
@@ -30,6 +30,8 @@ type listener struct {
 	connector atomic.Pointer[connector.Connector]
 	address   string
 	extra     http.Handler // the demo's sandbox
+	lang      string       // of pages, for customers whose language is not known
+	visits    visits
 }
 
 // serve makes c the connector that notifications go to.
@@ -40,15 +42,30 @@ func (l *listener) start(address string) (stop func() error, err error) {
 	if address == "off" {
 		return func() error { return nil }, nil
 	}
+	l.address, stop, err = listenAt(address, "NAVETTE_LISTEN", l.handler())
+	return stop, err
+}
+
+// startPublic listens at a second address for what the Internet may see alone: notifications and pages. "" is nowhere.
+func (l *listener) startPublic(address string) (stop func() error, err error) {
+	if address == "" {
+		return func() error { return nil }, nil
+	}
+	mux := http.NewServeMux()
+	l.public(mux)
+	_, stop, err = listenAt(address, "NAVETTE_PUBLIC_LISTEN", mux)
+	return stop, err
+}
+
+func listenAt(address, setting string, h http.Handler) (bound string, stop func() error, err error) {
 	at, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w (NAVETTE_LISTEN sets the address, off for none)", err)
+		return "", nil, fmt.Errorf("listen: %w (%s sets the address)", err, setting)
 	}
-	l.address = at.Addr().String()
-	srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(at) }()
-	return func() error {
+	return at.Addr().String(), func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		err := srv.Shutdown(ctx)
@@ -64,11 +81,19 @@ func (l *listener) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", l.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(l.gather, promhttp.HandlerOpts{}))
-	mux.HandleFunc("POST /hooks/{gateway}", l.hook)
+	l.public(mux)
 	if l.extra != nil {
 		mux.Handle("/", l.extra)
 	}
 	return mux
+}
+
+// public adds what PSPs and customers reach.
+func (l *listener) public(mux *http.ServeMux) {
+	mux.HandleFunc("POST /hooks/{gateway}", l.hook)
+	mux.HandleFunc("GET /pay/{token}", l.pay)
+	mux.HandleFunc("GET /pay/{token}/back", l.back)
+	mux.HandleFunc("POST /pay/{token}/back", l.back)
 }
 
 // ready tells whether the journal can be written. A transport or gateway that is down is told as degraded: still ready.

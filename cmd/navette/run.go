@@ -61,13 +61,18 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	web := &listener{journal: j, gather: reg, log: log}
+	web := &listener{journal: j, gather: reg, log: log, lang: a.lang()}
 	web.serve(s.connector)
 	stopWeb, err := web.start(cfg.Process.Listen)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopWeb()) }()
+	stopPublic, err := web.startPublic(cfg.Process.PublicListen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopPublic()) }()
 	log.Info().Str("event", "started").Str("version", version).Int("flows", len(cfg.Flows)).Str("listen", web.address).Msg("navette is running")
 	notify(log, daemon.SdNotifyReady)
 	go watchdog(ctx, log, j)

@@ -26,7 +26,8 @@ type Item struct {
 	AnsweredAt     int64
 	RevisionOf     int64
 	Fingerprint    string
-	Doubted        bool // it was uncertain before it was queued to be sent again
+	Doubted        bool  // it was uncertain before it was queued to be sent again
+	NotBefore      int64 // microseconds; of one that goes back unsent
 }
 
 const itemColumns = `i.id, i.file_id, i.row_id, i.line, i.flow, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.lane, i.revision, i.key, i.amount, i.currency,
@@ -190,6 +191,7 @@ type Answer struct {
 	Link                     string
 	LookAt                   int64 // of Uncertain: when a look-up is believed; 0 = a person decides
 	PollAt                   int64 // of an answer that is followed by polling: first poll; 0 = none
+	Page                     *Page // of an open request whose PSP has no links: Digest and ExpiresAt; nil = none
 }
 
 // RecordAnswers writes answers with their events. An answer to an instruction that is no longer waiting for one is
@@ -245,6 +247,11 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 			e.Amount = payment.Amount{Minor: k.amount.Int64, Currency: k.currency}
 		}
 		events = append(events, e)
+		if a.Page != nil {
+			if err := tx.addPage(a.Page, a.ID); err != nil {
+				return err
+			}
+		}
 		if a.LookAt > 0 {
 			if err := tx.SetDue("look", a.ID, k.account, a.LookAt, 0); err != nil {
 				return err

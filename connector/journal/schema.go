@@ -144,6 +144,15 @@ ALTER TABLE file ADD COLUMN dropped_by TEXT NOT NULL DEFAULT '';
 -- First releases of what needs a second person.
 CREATE TABLE approval (subject TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name TEXT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (subject, actor_id));
 `,
+	// Pages of payment requests whose PSP has no links of its own. The link holds the token, this table its digest.
+	`
+CREATE TABLE page (
+  digest TEXT PRIMARY KEY,                  -- sha256 of the token, hex
+  instruction_id BIGINT NOT NULL, made_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
+  opened_at BIGINT NOT NULL DEFAULT 0,      -- first form given out: from now on the PSP may know of it
+  closed_at BIGINT NOT NULL DEFAULT 0);     -- no form any more: the request is being cancelled
+CREATE INDEX page_instruction ON page (instruction_id);
+`,
 }
 
 func (j *Journal) migrate(tx *Tx) error {

@@ -36,6 +36,7 @@ type Outcome struct {
 	Amount           Amount        // as the PSP knows it; zero when it did not say. A look-up compares it
 	Wait             time.Duration // of VerdictRetry: not before; 0 = the caller's back-off
 	LookFirst        bool          // of VerdictRetry: look it up before sending again (503)
+	Alone            bool          // of VerdictRetry: this instruction alone waits, the gateway is well
 }
 
 // Kinds of failed exchange, for errors.Is. Any other error of a gateway is ErrUncertain's equal.

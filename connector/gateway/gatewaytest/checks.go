@@ -72,7 +72,7 @@ func Checks() []Check {
 
 // warm sends one good request, so that the next one meets a kept connection: there net/http would resend.
 func warm(ctx context.Context, r *Rig) error {
-	if out, err := r.Gateway.Submit(ctx, Request(1)); err != nil || out.Verdict != payment.VerdictDone {
+	if out, err := r.Gateway.Submit(ctx, r.request(1)); err != nil || out.Verdict != payment.VerdictDone {
 		return fmt.Errorf("a plain submit: verdict %v, error %v; want done", out.Verdict, err)
 	}
 	return nil
@@ -86,9 +86,9 @@ func seen(r *Rig, in *payment.Instruction, arrivals, effects int) error {
 }
 
 func taken(ctx context.Context, r *Rig) error {
-	in := Request(2)
+	in := r.request(2)
 	out, err := r.Gateway.Submit(ctx, in)
-	if err != nil || out.Verdict != payment.VerdictDone || !out.State.Answered() || out.PaymentID == "" {
+	if err != nil || out.Verdict != payment.VerdictDone || !out.State.Answered() || out.PaymentID+out.TransactionID == "" {
 		return fmt.Errorf("verdict %v, state %q, id %q, error %v; want done, a state of the PSP's and an id", out.Verdict, out.State, out.PaymentID, err)
 	}
 	return errors.Join(seen(r, in, 1, 1), out.Matches(in))
@@ -127,7 +127,7 @@ func meets(f Fault, w want) func(context.Context, *Rig) error {
 		if !r.Break(f) {
 			return errLeftOut
 		}
-		in := Request(2)
+		in := r.request(2)
 		out, err := r.Gateway.Submit(ctx, in)
 		if got := payment.Judge(out, err); got != w.verdict {
 			return fmt.Errorf("%s: verdict %v (error %v); want %v", f, got, err, w.verdict)
@@ -149,7 +149,7 @@ func refusal(ctx context.Context, r *Rig) error {
 	if !r.Break(Refuse) {
 		return errLeftOut
 	}
-	in := Request(2)
+	in := r.request(2)
 	out, err := r.Gateway.Submit(ctx, in)
 	if err != nil || out.Verdict != payment.VerdictRefused {
 		return fmt.Errorf("verdict %v, error %v; want refused", out.Verdict, err)
@@ -168,7 +168,7 @@ func hang(ctx context.Context, r *Rig) error {
 	if !r.Break(Hang) {
 		return errLeftOut
 	}
-	in := Request(2)
+	in := r.request(2)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
@@ -199,7 +199,7 @@ func cancelledBefore(ctx context.Context, r *Rig) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	in := Request(2)
+	in := r.request(2)
 	if out, err := r.Gateway.Submit(ctx, in); !errors.Is(err, payment.ErrNotSent) && !errors.Is(err, payment.ErrUncertain) {
 		return fmt.Errorf("verdict %v, error %v; want not sent, or at worst uncertain", out.Verdict, err)
 	}
@@ -210,10 +210,10 @@ func absent(ctx context.Context, r *Rig) error {
 	if r.Absent == nil {
 		return errLeftOut
 	}
-	if out, err := r.Absent.Submit(ctx, Request(1)); !errors.Is(err, payment.ErrNotSent) || payment.Judge(out, err) != payment.VerdictRetry {
+	if out, err := r.Absent.Submit(ctx, r.request(1)); !errors.Is(err, payment.ErrNotSent) || payment.Judge(out, err) != payment.VerdictRetry {
 		return fmt.Errorf("verdict %v, error %v; want kind %v", payment.Judge(out, err), err, payment.ErrNotSent)
 	}
-	if _, err := r.Absent.Lookup(ctx, Request(1)); err == nil || errors.Is(err, payment.ErrUnknown) || errors.Is(err, payment.ErrUnsupported) {
+	if _, err := r.Absent.Lookup(ctx, r.request(1)); err == nil || errors.Is(err, payment.ErrUnknown) || errors.Is(err, payment.ErrUnsupported) {
 		return fmt.Errorf("look-up: error %v; want one that is tried again", err)
 	}
 	return nil
@@ -223,7 +223,7 @@ func echo(ctx context.Context, r *Rig) error {
 	if !r.Break(Echo) {
 		return errLeftOut
 	}
-	in := Request(1)
+	in := r.request(1)
 	out, err := r.Gateway.Submit(ctx, in)
 	text := fmt.Sprintf("%+v %v", out, err)
 	for _, s := range append([]string{in.Customer.Email, in.Customer.Name, in.Customer.Phone}, r.Secrets...) {
@@ -235,12 +235,12 @@ func echo(ctx context.Context, r *Rig) error {
 }
 
 func sameBody(ctx context.Context, r *Rig) error {
-	in := Request(1)
+	in := r.request(1)
 	for range 2 {
 		if _, err := r.Gateway.Submit(ctx, in); err != nil {
 			return err
 		}
-		again := *Request(1) // as if read back from the journal
+		again := *r.request(1) // as if read back from the journal
 		again.ID = 7
 		in = &again
 	}
@@ -257,7 +257,7 @@ func manyAtOnce(ctx context.Context, r *Rig) error {
 	for w := range workers {
 		wg.Go(func() {
 			for i := range each {
-				in := Request(100 + w*each + i)
+				in := r.request(100 + w*each + i)
 				out, err := r.Gateway.Submit(ctx, in)
 				if err != nil || out.Verdict != payment.VerdictDone || out.Matches(in) != nil {
 					errs[w] = fmt.Errorf("%s: verdict %v, error %v, matches %v", in.Reference, out.Verdict, err, out.Matches(in))
@@ -277,7 +277,7 @@ func lookupFound(ctx context.Context, r *Rig) error {
 	if !r.Break(Lost) {
 		return errLeftOut
 	}
-	in := Request(1)
+	in := r.request(1)
 	if _, err := r.Gateway.Submit(ctx, in); !errors.Is(err, payment.ErrUncertain) {
 		return fmt.Errorf("submit: error %v; want kind %v", err, payment.ErrUncertain)
 	}
@@ -297,7 +297,7 @@ func lookupFound(ctx context.Context, r *Rig) error {
 }
 
 func lookupNever(ctx context.Context, r *Rig) error {
-	if out, err := r.Gateway.Lookup(ctx, Request(1)); !errors.Is(err, payment.ErrUnknown) && !errors.Is(err, payment.ErrUnsupported) {
+	if out, err := r.Gateway.Lookup(ctx, r.request(1)); !errors.Is(err, payment.ErrUnknown) && !errors.Is(err, payment.ErrUnsupported) {
 		return fmt.Errorf("verdict %v, error %v; want kind %v", out.Verdict, err, payment.ErrUnknown)
 	}
 	return nil
@@ -307,7 +307,7 @@ func lookupAfterCut(ctx context.Context, r *Rig) error {
 	if !r.Break(Cut) {
 		return errLeftOut
 	}
-	if _, err := r.Gateway.Submit(ctx, Request(1)); !errors.Is(err, payment.ErrUncertain) {
+	if _, err := r.Gateway.Submit(ctx, r.request(1)); !errors.Is(err, payment.ErrUncertain) {
 		return fmt.Errorf("submit: error %v; want kind %v", err, payment.ErrUncertain)
 	}
 	return lookupNever(ctx, r)
@@ -322,7 +322,7 @@ func lookupMeets(f Fault, kind error) func(context.Context, *Rig) error {
 		if !r.BreakLookups(f) {
 			return errLeftOut
 		}
-		out, err := r.Gateway.Lookup(ctx, Request(1))
+		out, err := r.Gateway.Lookup(ctx, r.request(1))
 		if err == nil || kind != nil && !errors.Is(err, kind) {
 			return fmt.Errorf("%s: verdict %v, error %v; want kind %v", f, out.Verdict, err, kind)
 		}

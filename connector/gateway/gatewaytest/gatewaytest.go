@@ -43,6 +43,9 @@ type Seen struct {
 // Rig is a gateway before a PSP that obeys. Each check asks for a new one.
 type Rig struct {
 	Gateway Gateway
+	// Instruction gives what the checks submit, n telling them apart and the same n the same one; nil: Request. A PSP
+	// whose requests call nobody is tried with operations.
+	Instruction func(n int) *payment.Instruction
 	// Break makes the next submit meet a fault; false: this PSP cannot do that, and the check is left out.
 	Break func(Fault) bool
 	// BreakLookups makes every look-up from now on meet a fault; false as above.
@@ -53,6 +56,13 @@ type Rig struct {
 	// Secrets must appear in no outcome and no error.
 	Secrets []string
 	Close   func()
+}
+
+func (r *Rig) request(n int) *payment.Instruction {
+	if r.Instruction != nil {
+		return r.Instruction(n)
+	}
+	return Request(n)
 }
 
 // Check is one rule.
