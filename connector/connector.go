@@ -110,6 +110,7 @@ type Setup struct {
 	Fault    func(point string) error // tests: asked at named points, an error stops the step there
 	Version  string
 	Lang     string // of what navette itself says of instructions: fr or en
+	UID      string // number of the user the process runs as; "" = not known
 	Meter    *Meter // nil: nothing is counted
 	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
 	PublicURL string

@@ -80,19 +80,38 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 			return e.releaseFile(tx, c, f)
 		case "refuse":
 			return e.refuseFile(tx, c, f)
+		case "undo":
+			return e.undo(tx, c, f)
+		case "replay":
+			return e.replay(tx, f)
 		}
 		return "", fmt.Errorf("%s takes a row, not a file", c.Verb)
+	}
+	if kind == 'd' {
+		return e.redeliver(tx, c, id)
+	}
+	if c.Verb == "undo" || c.Verb == "replay" {
+		return "", fmt.Errorf("%s takes a file, not a row", c.Verb)
 	}
 	items, err := e.itemsOf(tx, kind, id)
 	if err != nil {
 		return "", fmt.Errorf("row %s: %w", c.Subject, err)
 	}
+	awaits := ""
 	for i := range items {
+		if c.Verb == "release" {
+			if text, err := e.second(tx, c, &items[i]); err != nil {
+				return "", err
+			} else if text != "" { // noted; another person's release is awaited
+				awaits = text
+				continue
+			}
+		}
 		if err := e.applyItem(tx, c, &items[i]); err != nil {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%s: %d", c.Verb, len(items)), nil
+	return or(awaits, fmt.Sprintf("%s: %d", c.Verb, len(items))), nil
 }
 
 func (e *engine) itemsOf(tx *journal.Tx, kind byte, id int64) ([]journal.Item, error) {
@@ -187,16 +206,24 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 	case f.State == journal.FileHeld:
 		return e.liftHold(tx, n, f)
 	}
-	released := 0
+	released, awaits := 0, ""
 	err := eachOfFile(tx, f.ID, payment.Held, func(it *journal.Item) error {
 		if it.Code == "NV-2102" {
 			return nil // only `resolve` decides about these
+		}
+		text, err := e.second(tx, c, it)
+		if err != nil || text != "" {
+			awaits = or(text, awaits)
+			return err
 		}
 		released++
 		return e.applyItem(tx, c, it)
 	})
 	if err != nil {
 		return "", err
+	}
+	if awaits != "" {
+		return fmt.Sprintf("%d rows go on; %s", released, awaits), nil
 	}
 	if released == 0 {
 		return "", fmt.Errorf("%w: nothing of it is held (%s)", journal.ErrState, f.State)

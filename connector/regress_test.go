@@ -20,6 +20,7 @@ import (
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
+	"github.com/navette-connect/navette/transports"
 	"github.com/navette-connect/navette/transports/local"
 )
 
@@ -77,6 +78,21 @@ type stage struct {
 	name       string // of the flow
 	public     string
 	after      func(*Connector) // the pass, while the journal is still open
+	dropper    string // whom dropped files belong to
+}
+
+// ownedBox is a plain folder whose files belong to somebody else.
+type ownedBox struct {
+	transports.Box
+	owner string
+}
+
+func (b ownedBox) List(ctx context.Context, dir string) ([]transports.File, error) {
+	list, err := b.Box.List(ctx, dir)
+	for i := range list {
+		list[i].Owner = b.owner
+	}
+	return list, err
 }
 
 func newStage(t *testing.T, mapping string, answer func(in *payment.Instruction, n int) (payment.Outcome, error)) *stage {
@@ -111,7 +127,7 @@ func (s *stage) once() error {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	box := simBox{local.New(local.Options{})}
+	box := ownedBox{local.New(local.Options{}), s.dropper}
 	at := func(d string) string { return filepath.Join(s.dir, d) }
 	f := &Flow{Flow: config.Flow{Name: s.name, In: at("in"), Out: at("out"), Done: at("done"), Rejected: at("rejected"), Quiet: time.Second, Poll: time.Second, StatusEvery: time.Minute, Patience: time.Hour,
 		Returns: []string{"ack", "rejects", "result", "status"}, OnError: "reject_row", OnKnown: "ignore", FirstFile: "send", FileMode: 0o640, MatchCase: true},

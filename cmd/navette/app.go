@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,7 +161,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]

@@ -67,6 +67,10 @@ func (a *app) decisionCommands() []*cobra.Command {
 			return journal.Command{Subject: args[0], Argument: as, Reason: text}, err
 		}
 	}
+	undo := decide("undo FILE", fileSubject(a, &reason, journal.FileHeld, journal.FileAccepted, journal.FileDone))
+	replay := decide("replay FILE", fileSubject(a, nil, journal.FileRejected))
+	redeliver := decide("redeliver RETURN", a.returnSubject)
+	undo.Flags().StringVar(&reason, "reason", "", "")
 	held, doubt := string(payment.Held), string(payment.Uncertain)
 	release := decide("release ROW|FILE", subject("release", true, held))
 	refuse := decide("refuse ROW|FILE", subject("refuse", true, held))
@@ -96,11 +100,50 @@ func (a *app) decisionCommands() []*cobra.Command {
 	for _, c := range []*cobra.Command{pause, resume} {
 		c.Flags().BoolVar(&all, "all", false, "")
 	}
-	list := []*cobra.Command{release, refuse, resolve, retry, pause, resume}
+	list := []*cobra.Command{release, refuse, resolve, retry, undo, replay, redeliver, pause, resume}
 	for _, c := range list {
 		a.localise(c)
 	}
 	return list
+}
+
+// fileSubject names a file that is in one of some states; reason, where not nil, must be given.
+func fileSubject(a *app, reason *string, from ...string) func(context.Context, *config.Config, *journal.Journal, []string) (journal.Command, error) {
+	return func(ctx context.Context, _ *config.Config, j *journal.Journal, args []string) (journal.Command, error) {
+		cmd := journal.Command{Subject: args[0]}
+		kind, id, err := connector.ParseID(args[0])
+		if err != nil || kind != 'f' {
+			return cmd, a.fail(exitFailed, "ui.id.file", "id", clean(args[0]))
+		}
+		if reason != nil {
+			if cmd.Reason, err = a.reason(*reason, true); err != nil {
+				return cmd, err
+			}
+		}
+		f, err := j.File(ctx, id)
+		switch {
+		case errors.Is(err, journal.ErrMissing):
+			return cmd, a.fail(exitFailed, "ui.id.unknown", "id", args[0])
+		case err != nil:
+			return cmd, err
+		case !slices.Contains(from, f.State):
+			return cmd, a.fail(exitFailed, "ui.id.filestate", "id", args[0], "state", a.word("ui.filestate.", f.State))
+		}
+		return cmd, nil
+	}
+}
+
+// returnSubject names a return by its id or by its published name.
+func (a *app) returnSubject(ctx context.Context, _ *config.Config, j *journal.Journal, args []string) (journal.Command, error) {
+	find := func() (journal.Delivery, error) { return j.DeliveryNamed(ctx, args[0]) }
+	if kind, id, err := connector.ParseID(args[0]); err == nil && kind == 'd' {
+		find = func() (journal.Delivery, error) { return j.Delivery(ctx, id) }
+	}
+	d, err := find()
+	if errors.Is(err, journal.ErrMissing) {
+		return journal.Command{}, a.fail(exitFailed, "ui.id.return", "id", clean(args[0]))
+	}
+	return journal.Command{Subject: "d" + strconv.FormatInt(d.ID, 10)}, err
 }
 
 // reason checks the text that says why; it is kept for ever and shown to others.
@@ -214,7 +257,11 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 		case now.State == "failed":
 			return a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
 		case now.State == "done":
-			a.printf("%s\n%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName), a.nextStep(cmd))
+			a.printf("%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName))
+			if told := clean(now.Result); told != "" && slices.Contains([]string{"undo", "replay", "redeliver", "release"}, cmd.Verb) {
+				a.printf("%s\n", told)
+			}
+			a.printf("%s\n", a.nextStep(cmd))
 			return nil
 		}
 		select {

@@ -103,6 +103,73 @@ func (tx *Tx) Decide(it *Item, to payment.State, code, text string) error {
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, OccurredAt: tx.Now, Code: code, Reason: text, Tell: f.ResultFixed && to.Answered()}})
 }
 
+// Approve notes a first release of what needs a second person, and tells who else has released it before.
+func (tx *Tx) Approve(subject string, c *Command) (others []string, err error) {
+	if err := tx.each("SELECT actor_name FROM approval WHERE subject = ? AND actor_id <> ? ORDER BY at", []any{subject, c.ActorID}, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		others = append(others, name)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	_, err = tx.exec("INSERT INTO approval VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", subject, c.ActorID, c.ActorName, c.Reason, tx.Now)
+	return others, err
+}
+
+// Redeliver puts a published return back into the outbox: the same name, the same bytes.
+func (tx *Tx) Redeliver(id int64) error {
+	n, err := tx.exec("UPDATE delivery SET state = 'fixed' WHERE id = ?", id)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: return %d", ErrMissing, id)
+	}
+	return err
+}
+
+// Delivery reads one return.
+func (j *Journal) Delivery(ctx context.Context, id int64) (Delivery, error) {
+	return one(j.deliveries(ctx, "id = ?", id))
+}
+
+// Delivery reads one return.
+func (tx *Tx) Delivery(id int64) (d Delivery, err error) {
+	err = d.scan(tx.one("SELECT "+deliveryColumns+" FROM delivery WHERE id = ?", id))
+	return d, err
+}
+
+// DeliveryNamed reads the newest return of a name.
+func (j *Journal) DeliveryNamed(ctx context.Context, name string) (Delivery, error) {
+	return one(j.deliveries(ctx, "name = ? ORDER BY id DESC LIMIT 1", []byte(name)))
+}
+
+func one(list []Delivery, err error) (Delivery, error) {
+	if err != nil || len(list) == 0 {
+		return Delivery{}, errors.Join(err, ErrMissing)
+	}
+	return list[0], nil
+}
+
+// Replay takes a refused file anew: a file of its own with the same bytes, to be judged once more. ErrState when it was
+// not refused or is being replayed already.
+func (tx *Tx) Replay(f *File) (id int64, err error) {
+	if f.State != FileRejected || f.SHA256 == "" {
+		return 0, fmt.Errorf("%w: it is %s", ErrState, f.State)
+	}
+	var live int64
+	if err := tx.one("SELECT count(*) FROM file WHERE sha256 = ? AND flow = ? AND state IN ('claiming', 'claimed', 'spooled')", f.SHA256, f.Flow).Scan(&live); err != nil {
+		return 0, err
+	}
+	if live > 0 {
+		return 0, fmt.Errorf("%w: it is being read again", ErrState)
+	}
+	if id, err = tx.next("file", 1); err != nil {
+		return 0, err
+	}
+	_, err = tx.exec(`INSERT INTO file (id, flow, account, name, claim, place, state, size, mtime, sha256, received_at, dropped_by)
+ SELECT ?, flow, account, name, ?, place, 'spooled', size, mtime, sha256, ?, dropped_by FROM file WHERE id = ?`, id, []byte{}, tx.Now, f.ID)
+	return id, err
+}
+
 // OfRow lists the instructions of the document a row belongs to: of each part the newest revision.
 func (tx *Tx) OfRow(row int64) (list []Item, err error) {
 	err = tx.each("SELECT "+itemColumns+itemFrom+`i.row_id = (SELECT document FROM row WHERE id = ?)

@@ -119,6 +119,13 @@ func (tx *Tx) Cancelling(of *Item, file, line int64, reason string) (id int64, e
 	return id, err
 }
 
+// Cancelled tells whether a cancel of a request is done or on its way.
+func (tx *Tx) Cancelled(of *Item) (bool, error) {
+	var n int64
+	err := tx.one("SELECT count(*) FROM instruction WHERE lane = ? AND lane <> '' AND account = ? AND operation = 'cancel' AND row_id = 0 AND state <> 'refused'", of.OwnPaymentID, of.Account).Scan(&n)
+	return n > 0, err
+}
+
 // Wait keeps a staged instruction from being sent until the request it replaces is closed.
 func (tx *Tx) Wait(f *File, row int64) error {
 	var list []int64

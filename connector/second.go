@@ -1,0 +1,50 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// second holds a release against the flow's four_eyes: above that amount two different people stand behind what is sent.
+// Whoever dropped the file is the first, where the folder tells who that was; else the first release is noted and a
+// release by somebody else is awaited, which the text says. "" and no error: it may go on.
+func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (awaits string, err error) {
+	n := e.intakeOf(it.Source.Flow)
+	if n == nil || !bounded(n.flow.FourEyes) || it.State != payment.Held {
+		return "", nil
+	}
+	if !it.Amount.IsZero() {
+		limit, err := payment.ParseDecimal(n.flow.FourEyes, it.Amount.Currency)
+		if err != nil {
+			return "", fmt.Errorf("four_eyes of flow %s: %w", n.flow.Name, err)
+		}
+		if it.Amount.Minor <= limit.Minor {
+			return "", nil
+		}
+	} else if it.Operation != payment.Refund && it.Operation != payment.Capture {
+		return "", nil // moves no money
+	}
+	f, err := tx.File(it.FileID)
+	if err != nil {
+		return "", err
+	}
+	lang := or(e.Lang, "fr")
+	// Root and the service itself drop files for others: they are nobody.
+	dropper := f.DroppedBy
+	if slices.Contains([]string{"0", e.UID}, dropper) {
+		dropper = ""
+	}
+	if dropper != "" && dropper == c.ActorID {
+		return "", errors.New(message.New("ui.second.dropper").In(lang))
+	}
+	others, err := tx.Approve(fmt.Sprint("i", it.ID), &c)
+	if err != nil || dropper != "" || len(others) > 0 {
+		return "", err
+	}
+	return message.New("ui.second.awaited", "author", c.ActorName, "id", fmt.Sprint("i", it.ID)).In(lang), nil
+}

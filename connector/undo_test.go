@@ -1,0 +1,161 @@
+package connector
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+)
+
+// decideAs is decide by somebody else.
+func (s *stage) decideAs(uid, verb, subject string) journal.Command {
+	var id int64
+	s.view(func(j *journal.Journal) (err error) {
+		id, err = j.WriteCommand(s.t.Context(), journal.Command{Verb: verb, Subject: subject, Reason: "test", ActorKind: "user", ActorID: uid, ActorName: "user" + uid})
+		return err
+	})
+	_ = s.once()
+	var c journal.Command
+	s.view(func(j *journal.Journal) (err error) { c, err = j.Command(s.t.Context(), id); return err })
+	return c
+}
+
+// A wrong file is taken back: the unsent is stopped, the open cancelled, the paid listed; again, it does nothing more.
+func TestUndo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, simMapping)
+		s.flow = func(f *Flow) { f.Limits.Amount = "50.00" }
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\nA2;2,00\nA3;99,00\n")
+		_ = s.once()
+		g.pay("p2")
+		_ = s.once()
+		c := s.decide("undo", "f1", "")
+		if c.State != "done" || !strings.Contains(c.Result, "A2") || !strings.Contains(c.Result, "1 arrêtées") || !strings.Contains(c.Result, "1 en cours d'annulation") {
+			t.Errorf("undo: %+v", c)
+		}
+		_ = s.once()
+		var got []string
+		for _, r := range s.rows() {
+			got = append(got, r.State)
+		}
+		if w := strings.Join(got, " "); w != "cancelled paid refused" {
+			t.Errorf("rows %s, want cancelled paid refused", w)
+		}
+		n := len(g.log)
+		if c := s.decide("undo", "f1", ""); c.State != "done" || len(g.log) != n {
+			t.Errorf("again: %+v, %v", c, g.log)
+		}
+	})
+}
+
+// Unsent rows of a file that waits for its delay are stopped without a byte to the PSP.
+func TestUndoWithinTheDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, simMapping)
+		s.flow = func(f *Flow) { f.Delay = time.Hour }
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		if c := s.decide("undo", "f1", ""); c.State != "done" {
+			t.Errorf("undo: %+v", c)
+		}
+		time.Sleep(2 * time.Hour)
+		_ = s.once()
+		if len(g.log) != 0 || s.rows()[0].State != "refused" {
+			t.Errorf("the PSP saw %v; rows %+v", g.log, s.rows())
+		}
+		if got := s.result("a.ret.csv"); !strings.Contains(got, "NV-2003") {
+			t.Errorf("result:\n%s", got)
+		}
+	})
+}
+
+// A refused file is read again from its kept bytes once the mapping is mended, with answers of its own.
+func TestReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, strings.ReplaceAll(simMapping, "column: Montant", "column: Total"))
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		if f := s.file(1); f.State != journal.FileRejected {
+			t.Fatalf("file %+v, want rejected", f)
+		}
+		s.mapping = simMapping
+		if c := s.decide("replay", "f1", ""); c.State != "done" {
+			t.Fatalf("replay: %+v", c)
+		}
+		_ = s.once()
+		if len(g.log) != 1 || !strings.Contains(s.result("a.2.ret.csv"), ";sent;") {
+			t.Errorf("the PSP saw %v", g.log)
+		}
+		if f := s.file(2); !strings.Contains(f.Place, "/done/") {
+			t.Errorf("the source lies at %s", f.Place)
+		}
+		if c := s.decide("replay", "f2", ""); c.State != "failed" {
+			t.Errorf("a file that was taken is read again: %+v", c)
+		}
+	})
+}
+
+// A return that was lost comes back under its name with its bytes; one that stands is left alone.
+func TestRedeliver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newTill(t, simMapping)
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		was := s.result("a.ack.csv")
+		if err := os.Remove(filepath.Join(s.dir, "out", "a.ack.csv")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if c := s.decide("redeliver", "d1", ""); c.State != "done" {
+				t.Fatalf("redeliver: %+v", c)
+			}
+			if got := s.result("a.ack.csv"); got != was {
+				t.Errorf("came back as\n%s\nwas\n%s", got, was)
+			}
+		}
+		if names, err := filepath.Glob(filepath.Join(s.dir, "out", "a.ack*")); err != nil || len(names) != 1 {
+			t.Errorf("%v, %v", names, err)
+		}
+	})
+}
+
+// Above four_eyes nobody sends alone: not the one who dropped the file, nor one person twice.
+func TestFourEyes(t *testing.T) {
+	bound := func(f *Flow) { f.FourEyes = "10.00" }
+	t.Run("whoever dropped it is nobody known", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, g := newTill(t, simMapping)
+			s.flow = bound
+			s.dropper = "0"
+			s.drop("a.csv", "Facture;Montant\nA1;10,01\nA2;10,00\n")
+			_ = s.once()
+			for _, uid := range []string{"1001", "1001"} {
+				if c := s.decideAs(uid, "release", "r1"); c.State != "done" || len(g.log) != 1 {
+					t.Fatalf("one person: %+v, %v", c, g.log)
+				}
+			}
+			if c := s.decideAs("1002", "release", "f1"); c.State != "done" || len(g.log) != 2 {
+				t.Errorf("a second person: %+v, %v", c, g.log)
+			}
+		})
+	})
+	t.Run("whoever dropped it is the first", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, g := newTill(t, simMapping)
+			s.flow = bound
+			s.dropper = "1001"
+			s.drop("a.csv", "Facture;Montant\nA1;10,01\n")
+			_ = s.once()
+			if c := s.decideAs("1001", "release", "r1"); c.State != "failed" || len(g.log) != 0 {
+				t.Errorf("the dropper: %+v, %v", c, g.log)
+			}
+			if c := s.decideAs("1002", "release", "r1"); c.State != "done" || len(g.log) != 1 {
+				t.Errorf("another: %+v, %v", c, g.log)
+			}
+		})
+	})
+}
