@@ -1,10 +1,12 @@
 package propose_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +16,11 @@ import (
 	"github.com/navette-connect/navette/mappings/csvfile"
 	"github.com/navette-connect/navette/mappings/presets"
 	"github.com/navette-connect/navette/mappings/propose"
+	"github.com/navette-connect/navette/mappings/xlsxfile"
 )
 
 func formats() map[string]func(mappings.Source) (mappings.Format, error) {
-	return map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New}
+	return map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New, "xlsx": xlsxfile.New}
 }
 
 func spool(name string, b []byte) mappings.Spooled {
@@ -161,5 +164,54 @@ func TestExports(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWorkbook proposes a mapping for a sheet: typed numbers and dates, a report title above.
+func TestWorkbook(t *testing.T) {
+	const space = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"`
+	const types = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+	var rows strings.Builder
+	for i, cells := range [][]string{{"Factures ouvertes"}, {"N° facture", "Échéance", "Montant TTC", "Reste dû"}, {"F-1", "=46359", "=1234.5", "=1000.25"}, {"F-2", "=46370", "=99", "=99"}} {
+		fmt.Fprintf(&rows, `<row r="%d">`, i+1)
+		for j, c := range cells {
+			if number, ok := strings.CutPrefix(c, "="); ok {
+				style := 0
+				if j == 1 {
+					style = 1
+				}
+				fmt.Fprintf(&rows, `<c r="%c%d" s="%d"><v>%s</v></c>`, 'A'+j, i+1, style, number)
+			} else {
+				fmt.Fprintf(&rows, `<c r="%c%d" t="inlineStr"><is><t>%s</t></is></c>`, 'A'+j, i+1, c)
+			}
+		}
+		rows.WriteString("</row>")
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, part := range [][2]string{
+		{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`},
+		{"_rels/.rels", `<Relationships><Relationship Id="rId1" Type="` + types + `officeDocument" Target="xl/workbook.xml"/></Relationships>`},
+		{"xl/workbook.xml", `<workbook ` + space + `><workbookPr/><sheets><sheet name="Factures" sheetId="1" r:id="rId1"/></sheets></workbook>`},
+		{"xl/_rels/workbook.xml.rels", `<Relationships><Relationship Id="rId1" Type="` + types + `worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="` + types + `styles" Target="styles.xml"/></Relationships>`},
+		{"xl/styles.xml", `<styleSheet ` + space + `><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>`},
+		{"xl/worksheets/sheet1.xml", `<worksheet ` + space + `><sheetData>` + rows.String() + `</sheetData></worksheet>`},
+	} {
+		f, err := w.Create(part[0])
+		if err == nil {
+			_, err = f.Write([]byte(part[1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, m := proposed(t, "f.xlsx", b.Bytes(), nil)
+	got := read(t, m, b.Bytes())
+	want := map[int]row{3: {state: "accepted", reference: "F-1", amount: "100025", currency: "EUR", due: "2026-12-03"}, 4: {state: "accepted", reference: "F-2", amount: "9900", currency: "EUR", due: "2026-12-14"}}
+	if !maps.Equal(got, want) {
+		t.Errorf("read %+v, want %+v", got, want)
 	}
 }

@@ -20,7 +20,11 @@ func open(src mappings.Spooled, opt Options) (*sample, error) {
 	if n, err := src.ReadAt(head, 0); n < len(head) {
 		return nil, errors.Join(errors.New("reading the sample"), err)
 	}
-	if bytes.HasPrefix(head, []byte("PK\x03\x04")) && opt.Formats["xlsx"] != nil {
+	kind, _, err := mappings.Sniff(src)
+	if err != nil {
+		return nil, err
+	}
+	if kind == mappings.FileXLSX && opt.Formats["xlsx"] != nil {
 		s.format, s.whole = "xlsx", true
 		return s, nil
 	}

@@ -107,7 +107,15 @@ func (s *sample) say(key string, args ...string) string {
 // generic proposes a mapping for a file of no known layout.
 func (s *sample) generic() (*Proposal, error) {
 	var firstErr error
-	for _, t := range s.tables() {
+	list := s.tables()
+	if s.format == "xlsx" {
+		t, err := s.workbook()
+		if err != nil {
+			return nil, err
+		}
+		list = []*table{t}
+	}
+	for _, t := range list {
 		d, err := t.describe()
 		if err != nil {
 			if firstErr == nil {

@@ -2,6 +2,7 @@ package propose
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,12 +47,6 @@ const maxRecords = 3000
 
 // tables gives the ways in which the sample may be cut, the likeliest first.
 func (s *sample) tables() []*table {
-	if s.format == "xlsx" {
-		if t := s.workbook(); t != nil {
-			return []*table{t}
-		}
-		return nil
-	}
 	var out []*table
 	for _, d := range []rune{';', '\t', '|', ',', '^', '~', '¤', '§'} {
 		if strings.ContainsRune(s.text, d) {
@@ -225,41 +220,33 @@ func (t *table) findComments() {
 }
 
 // workbook reads the first sheet of a workbook by the reader of that format.
-func (s *sample) workbook() *table {
-	t := &table{s: s, format: "xlsx", header: -1, headerRows: 1}
-	make := s.opt.Formats["xlsx"]
-	if make == nil {
-		return nil
-	}
-	f, err := make(mappings.Source{Format: "xlsx", Header: mappings.HeaderAuto, HeaderRows: 1, Trim: true, Encoding: "auto",
+func (s *sample) workbook() (*table, error) {
+	t := &table{s: s, format: "xlsx", header: -1, headerRows: 1, steady: 1}
+	f, err := s.opt.Formats["xlsx"](mappings.Source{Format: "xlsx", SheetAt: 1, Mark: '.', Header: mappings.HeaderAuto, HeaderRows: 1, Trim: true,
 		MaxRows: mappings.DefaultMaxRows, MaxBytes: mappings.DefaultMaxBytes, MaxCell: mappings.DefaultMaxCell})
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	book, err := f.Open(s.src)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	for rec, err := range book.Records() {
-		if err != nil || len(t.records) >= maxRecords {
+		var spoilt *mappings.RowError
+		if err != nil && !errors.As(err, &spoilt) {
+			return nil, err
+		}
+		if len(t.records) >= maxRecords {
 			break
 		}
-		cells := make2(rec.Cells)
-		t.records = append(t.records, record{cells: cells})
+		r := record{}
+		for _, c := range rec.Cells {
+			r.cells = append(r.cells, trim(c))
+		}
+		t.records = append(t.records, r)
+		t.width = max(t.width, len(r.cells)) // rows end with their last cell: a table is as wide as its widest
 	}
-	for i := range t.records { // rows end with their last cell: a table is as wide as its widest
-		t.width = max(t.width, len(t.records[i].cells))
-	}
-	t.steady = 1
-	return t
-}
-
-func make2(cells []string) []string {
-	out := make([]string, len(cells))
-	for i, c := range cells {
-		out[i] = trim(c)
-	}
-	return out
+	return t, nil
 }
 
 // findHeader finds the row of titles and what columns are called.
@@ -292,8 +279,8 @@ func (t *table) findHeader() {
 	t.titles = t.records[best].cells
 	t.width = len(t.titles)
 	if t.format == "xlsx" {
-		for n := len(t.titles); n > 0 && t.titles[n-1] == ""; n-- {
-			t.width = n - 1
+		for t.width > 0 && t.titles[t.width-1] == "" {
+			t.width--
 		}
 		t.titles = t.titles[:t.width]
 	}

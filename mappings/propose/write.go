@@ -289,7 +289,7 @@ func (w *writer) source() {
 	if t.comment != "" {
 		w.line("  comment: %s", quote(t.comment))
 	}
-	if t.s.openEnd && t.format != "xlsx" {
+	if t.s.openEnd && t.format == "csv" {
 		w.line("  open_end: true   # %s", w.say("propose.open_end"))
 	}
 	w.line("  decimal: %s", quote(string(d.decimal)))
