@@ -55,7 +55,7 @@ type settings struct {
 	strict   bool
 }
 
-func measures() []string { return []string{"rate", "memory", "kill9", "cold"} }
+func measures() []string { return []string{"rate", "check", "memory", "kill9", "cold"} }
 
 // parse reads names and flags in any order.
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -132,6 +132,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		switch w {
 		case "rate":
 			err = b.rate(ctx)
+		case "check":
+			err = b.check(ctx)
 		case "memory":
 			err = b.memory(ctx)
 		case "kill9":
