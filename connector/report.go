@@ -222,12 +222,16 @@ func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Write
 	if err := w.WriteHead(lay.Head, "nv_code", "nv_message"); err != nil {
 		return err
 	}
-	return e.lines(ctx, f, answered, func(l *journal.Line) error {
+	err := e.lines(ctx, f, answered, func(l *journal.Line) error {
 		if l.State != journal.RowRejected {
 			return nil
 		}
 		return w.WriteReject(l.Raw, l.Code, l.Message)
 	})
+	if err != nil {
+		return err
+	}
+	return w.WriteFoot(lay.Head, lay.Locale)
 }
 
 // result answers every row once all of them have their answer: the source's columns, then ours.

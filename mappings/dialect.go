@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/navette-connect/navette/connector/message"
 )
 
 // Dialect is how a delimited file is written. Returns follow the dialect of their source where the mapping does not say
@@ -180,6 +182,18 @@ func (w *Writer) WriteReject(raw []byte, code, message string) error {
 	return w.WriteEcho(raw, code, message)
 }
 
+// WriteFoot closes a rejects file with the closing record of its source, if it had one. The code beside it says that its
+// totals are of another file: a rejects file that is dropped again is whole if it ends so, and not held against them.
+func (w *Writer) WriteFoot(h Head, lang string) error {
+	if h.Foot == nil {
+		return w.err
+	}
+	return w.WriteReject(h.Foot, codeFoot, message.New(codeFoot+".foot").In(lang))
+}
+
+// codeFoot marks the closing record of a rejects file.
+const codeFoot = "NV-1304"
+
 // WriteLine writes one line of text as it is.
 func (w *Writer) WriteLine(line string) error {
 	if w.err != nil {
@@ -205,6 +219,7 @@ type Head struct {
 	Titles []string `json:"titles,omitempty"` // of the columns, without those that navette added; nil where the file has none
 	At     int      `json:"at,omitempty"`     // where in Bytes the row of titles begins
 	Length int      `json:"length,omitempty"` // of the row of titles without its line end; 0 = there is none
+	Foot   []byte   `json:"foot,omitempty"`   // the record that closes a delimited file of several record types, without its line end
 	Rows   int      `json:"rows,omitempty"`   // of a workbook: rows above the data
 	Line   int      `json:"line,omitempty"`   // of a workbook: the row of the titles; 0 = there is none
 }

@@ -101,7 +101,7 @@ func grown(src []byte) [][]byte {
 	for _, odd := range []string{"", "\"", "a\"b;c\r\n", "\"open\r\nmore\r\n\";x\r\n", "\"\"\"\r\n1;2;3\r\n\r"} {
 		r := rand.New(rand.NewPCG(7, uint64(len(odd))))
 		b := bytes.Join(head, nil)
-		for len(b) < 180<<10 {
+		for len(b) < 140<<10 {
 			b = append(b, body[r.IntN(len(body))]...)
 			if r.IntN(40) == 0 {
 				b = append(b, odd...)

@@ -30,6 +30,7 @@ type Reading struct {
 
 	titles   []string // of the columns, without navette's own
 	width    int      // cells of a row; 0 = the first row tells
+	mended   bool     // a rejects file dropped again: its closing record is that of the whole file
 	extra    int      // navette's own columns behind the titles, of a rejects file dropped again
 	head     Head
 	start    int   // records that stand above the data

@@ -137,6 +137,7 @@ func (r *Reading) closing() error {
 		return nil
 	}
 	closed := false
+	var foot []byte
 	for rec, err := range r.table.Records() {
 		var spoilt *RowError
 		if errors.As(err, &spoilt) {
@@ -151,9 +152,14 @@ func (r *Reading) closing() error {
 		}
 		r.cut(rec)
 		if t, _ := r.recordOf(); t != nil && t.role != roleIgnore {
-			closed = t.role == roleTrailer
+			if closed = t.role == roleTrailer; closed && !r.fixed() {
+				r.mended = len(r.row.cells) == len(t.columns)+2 && r.cell(len(t.columns)) == codeFoot
+				raw, _ := r.recordFits(t, rec)
+				foot = append(foot[:0], raw...)
+			}
 		}
 	}
+	r.head.Foot = foot
 	if !closed {
 		return Unfinished(0, "NV-1005.trailer", "type", r.m.records.trailer.name)
 	}

@@ -139,6 +139,7 @@ type ReturnWriter struct {
 	r     *Return
 	scope *scope
 	w     *Writer
+	head  Head
 	rows  int
 	cells []string
 	line  []rune
@@ -150,7 +151,7 @@ type ReturnWriter struct {
 // NewWriter begins a return file: it writes what stands above the first line. source is the dialect of the file
 // answered, head what stood above its data; a return over several files takes those of the first.
 func (r *Return) NewWriter(w io.Writer, source Dialect, head Head) (*ReturnWriter, error) {
-	out := &ReturnWriter{r: r, scope: newScope(), names: eventNames(), w: r.dialect(source).NewWriter(w)}
+	out := &ReturnWriter{r: r, scope: newScope(), names: eventNames(), w: r.dialect(source).NewWriter(w), head: head}
 	var err error
 	if r.first != nil {
 		err = out.record(r.first)
@@ -310,6 +311,9 @@ func (w *ReturnWriter) Rows() int { return w.rows }
 
 // Close writes what stands below the last line.
 func (w *ReturnWriter) Close() error {
+	if w.r.Echo() {
+		return w.w.WriteFoot(w.head, w.r.m.Locale)
+	}
 	if w.r.last != nil {
 		clear(w.scope.env)
 		w.scope.env["count"] = w.rows

@@ -426,6 +426,9 @@ func (r *Reading) Control() []Problem {
 		env["file.total"] = numOf(r.counted.total)
 	}
 	for _, c := range r.m.control {
+		if r.mended && c.when.uses("trailer.") {
+			continue
+		}
 		ok, err := r.scope.holds(c.when)
 		if r.counted.totalBad && c.when.uses("file.total") {
 			ok = false
