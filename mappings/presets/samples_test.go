@@ -15,11 +15,12 @@ import (
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
 	"github.com/navette-connect/navette/mappings/presets"
+	"github.com/navette-connect/navette/mappings/xlsxfile"
 )
 
 // TestSamples reads each preset's sample as its test entry says; testdata holds one for every preset.
 func TestSamples(t *testing.T) {
-	formats := map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New}
+	formats := map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New, "fixed": csvfile.New, "xlsx": xlsxfile.New}
 	for _, name := range presets.Names() {
 		t.Run(name, func(t *testing.T) {
 			src, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))

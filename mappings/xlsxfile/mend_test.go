@@ -12,6 +12,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/navette-connect/navette/mappings"
+	"github.com/navette-connect/navette/mappings/presets"
 	"github.com/navette-connect/navette/mappings/xlsxfile"
 )
 
@@ -310,5 +311,45 @@ func TestMend(t *testing.T) {
 		"08 accepted FA-7 Zoo 2026-12-07 39.98 EUR", "09 accepted FA-8 Parc 2026-12-08 12.01 EUR"}
 	if diff := cmp.Diff(want, docs); diff != "" {
 		t.Errorf("dropped mended (-want +got):\n%s", diff)
+	}
+}
+
+// TestPreset reads the same list with the preset: titles found by themselves, no sheet named.
+func TestPreset(t *testing.T) {
+	yaml, err := presets.Source("excel-xlsx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, r, _ := read(t, load(t, string(yaml)), bytesOf(t, invoicesBook(t)))
+	want := []string{
+		"05 accepted FA-1  2026-12-02 19.99 EUR",
+		"06 accepted FA-2  2026-12-03 1234.50 EUR",
+		"07 rejected F:NV-1203",
+		"08 accepted 1004  2026-12-05 7.50 EUR",
+		"09 rejected E:NV-1204",
+		"10 rejected F:NV-1203",
+		"11 rejected F:NV-1211",
+		"12 rejected F:NV-1203",
+	}
+	if diff := cmp.Diff(want, docs); diff != "" || r.LeftOut() != 1 {
+		t.Errorf("left out %d, documents (-want +got):\n%s", r.LeftOut(), diff)
+	}
+}
+
+// TestDayNumbers holds the two calendars apart where a number is a day by the mapping's word alone.
+func TestDayNumbers(t *testing.T) {
+	yaml := strings.NewReplacer("header: 4", "header: 1", `"%d/%m/%Y"`, `"excel"`, "  fill: {key: Code, columns: [Client, E-mail]}\n", "", "  sheet: Factures\n", "",
+		"  skip: ['row[\"N° facture\"] startsWith \"Total\"']\n", "").Replace(invoices)
+	yaml = yaml[:strings.Index(yaml, "fields:")] + "fields:\n  - {name: reference, column: A}\n  - {name: due_on, column: B, type: date}\n  - {name: amount, column: C, type: amount}\n"
+	rows := `<row r="1">` + text("A1", "A") + text("B1", "B") + text("C1", "C") + `</row><row r="2">` + text("A2", "R") + `<c r="B2"><v>%</v></c><c r="C2"><v>1</v></c></row>`
+	for _, tt := range []struct{ day, workbook, want string }{
+		{"46358", "<workbookPr/>", "2026-12-02"},
+		{"44896", `<workbookPr date1904="true"/>`, "2026-12-02"},
+		{"46358.75", "<workbookPr/>", "2026-12-02"},
+	} {
+		b := workbook(strings.Replace(rows, "%", tt.day, 1)).replace("xl/workbook.xml", "<workbookPr/>", tt.workbook).zip(t)
+		if docs, _, _ := read(t, load(t, yaml), b); len(docs) != 1 || docs[0] != "02 accepted R  "+tt.want+" 1.00 EUR" {
+			t.Errorf("day %s of %s: %q, want %s", tt.day, tt.workbook, docs, tt.want)
+		}
 	}
 }
