@@ -114,7 +114,7 @@ func isIBAN(s string) bool {
 var (
 	ibanForm  = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]+$`)
 	phoneForm = regexp.MustCompile(`^(\+[0-9]{1,3}[ .]?(\(0\))?|00[1-9][0-9]|0)[ .-]?[1-9]([ .-]?[0-9]{1,4}){2,6}$`)
-	codeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_.#-]*$`)
+	codeForm  = regexp.MustCompile(`^#?[A-Za-z0-9][A-Za-z0-9/_.#-]*$`)
 )
 
 // isSIREN checks 9 figures, or the 14 of a SIRET, by Luhn.
@@ -399,6 +399,9 @@ var dateForms = sync.OnceValue(func() (out []dateForm) {
 		} {
 			re := strings.ReplaceAll(f.re, ")-(", ")"+q+"(")
 			form := strings.ReplaceAll(f.form, "-", sep)
+			if f.order == "mdy" && sep == "." { // nobody writes the month first with points
+				continue
+			}
 			for _, time := range []struct{ form, re string }{{"", "$"}, {" %H:%M", " [0-9]{1,2}:[0-9]{2}$"}, {" %H:%M:%S", " [0-9]{1,2}:[0-9]{2}:[0-9]{2}$"},
 				{"T%H:%M:%S", "T[0-9]{2}:[0-9]{2}:[0-9]{2}$"}, {"T%H:%M:%SZ", "T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}} {
 				out = append(out, dateForm{form + time.form, f.order, sep[0], time.form != "", regexp.MustCompile(re + time.re)})

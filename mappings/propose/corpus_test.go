@@ -215,3 +215,25 @@ func TestWorkbook(t *testing.T) {
 		t.Errorf("read %+v, want %+v", got, want)
 	}
 }
+
+// TestExamples proposes for the worked examples: what is sent, and the sum of it, before the firm's own rules.
+func TestExamples(t *testing.T) {
+	for file, want := range map[string]struct {
+		sent  int
+		total string
+	}{
+		"01-factures-excel-fr/FACTURES_20261120.csv": {5, "21510.12"}, "02-commandes-largeur-fixe/CDE_20261121.TXT": {2, "1273.97"},
+		"03-factures-multilignes/lignes-facture.tsv": {1, "1400.00"}, "04-operations/OPERATIONS_20261122.csv": {8, "1309.90"},
+		"05-multi-enregistrements/FACT7.DAT": {2, "1035.50"},
+	} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "mappings", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := proposed(t, filepath.Base(file), b, presets.Source)
+		sum := p.Tried.Total["EUR"]
+		if got := p.Tried.Accepted + p.Tried.Held; got != want.sent || sum.Decimal('.') != want.total {
+			t.Errorf("%s: %d sent, %s, want %d, %s\n%s", file, got, sum.Decimal('.'), want.sent, want.total, p.YAML)
+		}
+	}
+}

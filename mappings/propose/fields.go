@@ -304,10 +304,11 @@ func credits(p *profile) (list, others []string) {
 	if p == nil {
 		return nil, nil
 	}
+	letters := p.length <= 1 && slices.Contains(p.cells, "F") && slices.Contains(p.cells, "A") // facture, avoir
 	for _, c := range p.cells {
 		switch {
 		case c == "":
-		case says("creditnote", c):
+		case says("creditnote", c) || letters && c == "A":
 			if !slices.Contains(list, c) {
 				list = append(list, c)
 			}

@@ -63,7 +63,7 @@ func (d *description) propose() (*Proposal, error) {
 // example is a value to show: the first one, masked where it is a person's.
 func (p *profile) example() string {
 	c := p.first()
-	if p.email > 0.3 || p.iban > 0.3 || p.phone > 0.3 {
+	if p.email > 0.3 || p.iban > 0.3 || p.phone > 0.3 && p.date < 0.5 {
 		return "•••"
 	}
 	if rs := []rune(c); len(rs) > 30 {
