@@ -109,9 +109,10 @@ type Setup struct {
 	Accounts []*Account
 	Fault    func(point string) error // tests: asked at named points, an error stops the step there
 	Version  string
-	Lang     string // of what navette itself says of instructions: fr or en
-	UID      string // number of the user the process runs as; "" = not known
-	Meter    *Meter // nil: nothing is counted
+	Lang     string                  // of what navette itself says of instructions: fr or en
+	UID      string                  // number of the user the process runs as; "" = not known
+	UserName func(uid string) string // name of a user of this machine, "" when there is none; may be nil
+	Meter    *Meter                  // nil: nothing is counted
 	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
 	PublicURL string
 }

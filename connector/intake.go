@@ -21,13 +21,14 @@ import (
 // intake takes the files of one flow. It is used by one goroutine, which lets others bring the bytes of several files.
 type intake struct {
 	*engine
-	flow    *Flow
-	log     zerolog.Logger
-	settler transports.Settler
-	device  string // where the inbox stands; it must not change under us
-	folder  string
-	alarms  *once
-	swept   bool
+	flow      *Flow
+	log       zerolog.Logger
+	settler   transports.Settler
+	approvals transports.Settler // of the decisions folder
+	device    string             // where the inbox stands; it must not change under us
+	folder    string
+	alarms    *once
+	swept     bool
 	// again is when the pass found a reason to look again, from now; 0 = none.
 	again    time.Duration
 	settling int
@@ -43,6 +44,9 @@ func (n *intake) pass(ctx context.Context) error {
 	n.again, n.settling, n.down = 0, 0, false
 	var errs []error
 	if err := n.prepare(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	if err := n.decisions(ctx); err != nil {
 		errs = append(errs, err)
 	}
 	live, err := n.j.LiveFiles(ctx, n.flow.Name)
@@ -108,7 +112,10 @@ func (n *intake) prepare(ctx context.Context) error {
 		return nil
 	}
 	var errs []error
-	for _, dir := range []string{n.flow.In, n.flow.Done, n.flow.Rejected} {
+	for _, dir := range []string{n.flow.In, n.flow.Done, n.flow.Rejected, n.flow.Decisions} {
+		if dir == "" {
+			continue
+		}
 		errs = append(errs, n.makeDir(ctx, n.flow.Inbox, dir))
 	}
 	errs = append(errs, n.makeDir(ctx, n.flow.Outbox, n.flow.Out))

@@ -356,6 +356,14 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 		f.State = from
 		return err
 	}
+	if to == journal.FileRejected && f.Place != "" {
+		a, err := n.notice(ctx, n.flow, f, lay.Locale)
+		if err != nil {
+			f.State = from
+			return err
+		}
+		answers = append(answers, a)
+	}
 	if err := n.fault("accept"); err != nil {
 		f.State = from
 		return err

@@ -93,7 +93,7 @@ func (r *report) deliverAll(ctx context.Context, list []journal.Delivery, width 
 // deliver publishes one return: same name, same bytes, however often it is tried. A name taken by another file gives way
 // to the next number, journalled before it is used.
 func (r *report) deliver(ctx context.Context, d *journal.Delivery) error {
-	box := r.flow.Outbox
+	box := r.flow.boxOf(d)
 	base := d.Name
 	for i := 2; ; i++ {
 		to := box.Join(d.Folder, d.Name)
@@ -160,10 +160,18 @@ func (r *report) mark(ctx context.Context, d *journal.Delivery) error {
 	return nil
 }
 
+// boxOf is where a return goes: what explains a refused file lies beside it, the rest goes out.
+func (f *Flow) boxOf(d *journal.Delivery) transports.Box {
+	if d.Kind == kindNotice {
+		return f.Inbox
+	}
+	return f.Outbox
+}
+
 // stands tells whether a file stands under a name, and whether it is this return, byte for byte (an earlier try whose
 // note was lost).
 func (r *report) stands(ctx context.Context, to string, d *journal.Delivery) (same, taken bool, err error) {
-	s, err := r.flow.Outbox.Stat(ctx, to)
+	s, err := r.flow.boxOf(d).Stat(ctx, to)
 	if errors.Is(err, transports.ErrGone) {
 		return false, false, nil
 	}
@@ -173,7 +181,7 @@ func (r *report) stands(ctx context.Context, to string, d *journal.Delivery) (sa
 	if err != nil || s.Size != d.Length {
 		return false, err == nil, err
 	}
-	f, err := r.flow.Outbox.Open(ctx, to)
+	f, err := r.flow.boxOf(d).Open(ctx, to)
 	if err != nil {
 		return false, false, err
 	}

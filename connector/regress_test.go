@@ -78,7 +78,7 @@ type stage struct {
 	name       string // of the flow
 	public     string
 	after      func(*Connector) // the pass, while the journal is still open
-	dropper    string // whom dropped files belong to
+	dropper    string           // whom dropped files belong to
 }
 
 // ownedBox is a plain folder whose files belong to somebody else.

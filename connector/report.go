@@ -96,6 +96,11 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 		return nil, err
 	}
 	list = append(list, own...)
+	if flow.Decisions != "" && (f.Held > 0 || f.State == journal.FileHeld) && f.State != journal.FileRejected {
+		if err := add("approval", suffixed("_A_APPROUVER.csv"), func(w *mappings.Writer) error { return e.toDecide(ctx, f, w, lay) }); err != nil {
+			return nil, err
+		}
+	}
 	if f.Rejected == 0 || f.State == journal.FileRejected {
 		return list, nil
 	}

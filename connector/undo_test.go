@@ -159,3 +159,64 @@ func TestFourEyes(t *testing.T) {
 		})
 	})
 }
+
+// Without a shell: what is held is written to a file; filled in and dropped into `decisions` it releases or refuses.
+func TestDecisionsByFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, simMapping)
+		s.flow = func(f *Flow) { f.Limits.Amount, f.Decisions = "10.00", filepath.Join(s.dir, "decisions") }
+		s.dropper = "1001"
+		s.drop("a.csv", "Facture;Montant\nA1;11,00\nA2;12,00\nA3;13,00\nA4;14,00\n")
+		_ = s.once()
+		form := s.result("a_A_APPROUVER.csv")
+		if !strings.HasPrefix(form, "id;line;reference;amount;currency;code;message;decision;motif\n") || !strings.Contains(form, "r2;3;A2;12,00;EUR;NV-1504;") {
+			t.Fatalf("form:\n%s", form)
+		}
+		decide := func(name, text string) {
+			if err := os.WriteFile(filepath.Join(s.dir, "decisions", name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_ = s.once()
+		}
+		// As Excel saves it: another separator, Windows-1252, columns moved.
+		const filled = "decision,motif,id\noui,re\xe7u,r1\nNON,,r2\n,,r3\npeut-\xeatre,,r4\n"
+		decide("a_A_APPROUVER.csv", filled)
+		if len(g.log) != 0 || !strings.Contains(s.result("a_A_APPROUVER.ack.csv"), "déposé") {
+			t.Errorf("whoever dropped the file decided about it: %v\n%s", g.log, s.result("a_A_APPROUVER.ack.csv"))
+		}
+		s.dropper = "1002"
+		decide("mine.csv", filled)
+		ack := s.result("mine.ack.csv")
+		if len(g.log) != 1 || !strings.Contains(ack, "r1;oui;reçu;done;") || !strings.Contains(ack, "r2;NON;;done;") || !strings.Contains(ack, "r4;peut-être;;failed;") || strings.Contains(ack, "r3") {
+			t.Errorf("the PSP saw %v\n%s", g.log, ack)
+		}
+		if r := s.rows(); r[0].State != "open" || r[1].State != "refused" || r[2].State != "held" || !strings.Contains(r[1].Text, "1002") {
+			t.Errorf("rows %+v", r)
+		}
+		left, err := os.ReadDir(filepath.Join(s.dir, "decisions"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("left in the folder: %v, %v", left, err)
+		}
+		decide("again.csv", filled) // the same bytes again: nothing is decided twice
+		if again := s.result("again.ack.csv"); again != ack || len(g.log) != 1 {
+			t.Errorf("again:\n%s", again)
+		}
+	})
+}
+
+// Beside a refused file lies a text that says why and what to do.
+func TestRefusedFileIsExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newTill(t, simMapping)
+		s.drop("a.csv", "Facture;Autre\nA1;1,00\n")
+		_ = s.once()
+		names, err := filepath.Glob(filepath.Join(s.dir, "rejected", "*-a.csv.txt"))
+		if err != nil || len(names) != 1 {
+			t.Fatalf("%v, %v; want one text beside the file", names, err)
+		}
+		b, err := os.ReadFile(names[0])
+		if err != nil || !strings.Contains(string(b), "NV-1101") || !strings.Contains(string(b), "a.csv") || !strings.Contains(string(b), "redéposez") {
+			t.Errorf("%s, %v", b, err)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -161,7 +162,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]
@@ -206,6 +207,15 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 	}
 	s.connector = connector.New(setup)
 	return s, nil
+}
+
+// userName is the login of a user of this machine.
+func userName(uid string) string {
+	u, err := user.LookupId(uid)
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 // mappings loads every mapping that a flow uses; all errors at once.

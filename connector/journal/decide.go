@@ -61,6 +61,22 @@ func (j *Journal) NewCommands(ctx context.Context) (list []Command, err error) {
 	return list, err
 }
 
+// Decided journals a decision that came by another way than a command and was applied at once.
+func (tx *Tx) Decided(c Command, state, result string) error {
+	_, err := tx.exec(`INSERT INTO command (id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, applied_at, state, result)
+ SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM command`, c.Verb, c.Subject, c.Argument, c.Reason, c.ActorKind, c.ActorID, c.ActorName, tx.Now, tx.Now, state, result)
+	return err
+}
+
+// DecidedBy finds a decision that came with a file of decisions, by the file's sha256 and the id decided about.
+func (tx *Tx) DecidedBy(digest, subject string) (c Command, seen bool, err error) {
+	err = c.scan(tx.one("SELECT "+commandColumns+" FROM command WHERE subject = ? AND argument = ? AND actor_kind = 'file' ORDER BY id LIMIT 1", subject, digest))
+	if errors.Is(err, ErrMissing) {
+		return c, false, nil
+	}
+	return c, err == nil, err
+}
+
 // Applied notes what a command did; state is done or failed.
 func (tx *Tx) Applied(id int64, state, result string) error {
 	_, err := tx.exec("UPDATE command SET state = ?, result = ?, applied_at = ? WHERE id = ? AND state = 'new'", state, result, tx.Now, id)

@@ -1,0 +1,290 @@
+package connector
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gocarina/gocsv"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/mappings"
+	"github.com/navette-connect/navette/transports"
+)
+
+// Decisions by file, for those without a shell. What is held is written to `{stem}_A_APPROUVER.csv` with empty columns
+// `decision` and `motif`; filled in and dropped into the flow's `decisions` folder it releases or refuses. Who may write
+// there decides: the rights of that folder name the approvers.
+
+// maxDecisions bounds a file of decisions, in bytes.
+const maxDecisions = 4 << 20
+
+// toApprove is one line of such a file.
+type toApprove struct {
+	ID        string `csv:"id"`
+	Line      int64  `csv:"line"`
+	Reference string `csv:"reference"`
+	Amount    string `csv:"amount"`
+	Currency  string `csv:"currency"`
+	Code      string `csv:"code"`
+	Message   string `csv:"message"`
+	Decision  string `csv:"decision"`
+	Motif     string `csv:"motif"`
+}
+
+// decided is one line of the answer to it.
+type decided struct {
+	ID       string `csv:"id"`
+	Decision string `csv:"decision"`
+	Motif    string `csv:"motif"`
+	State    string `csv:"state"` // done, failed
+	Message  string `csv:"message"`
+}
+
+// toDecide writes what of a file waits for a person: the file itself, or its held rows.
+func (e *engine) toDecide(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
+	rows := []toApprove{}
+	if f.State == journal.FileHeld {
+		rows = append(rows, toApprove{ID: fmt.Sprint("f", f.ID), Code: f.Code, Message: f.Message})
+	}
+	if err := gocsv.MarshalCSV(rows, w); err != nil {
+		return err
+	}
+	return e.lines(ctx, f, judged, func(l *journal.Line) error {
+		if l.State != journal.RowHeld || l.Document != l.ID || f.State == journal.FileRejected {
+			return nil
+		}
+		return gocsv.MarshalCSVWithoutHeaders([]toApprove{{ID: fmt.Sprint("r", l.ID), Line: l.Line, Reference: l.Reference, Amount: decimal(l.Amount, lay.Dialect), Currency: l.Amount.Currency, Code: l.Code, Message: l.Message}}, w)
+	})
+}
+
+// decisions takes the files of the flow's decisions folder that have settled.
+func (n *intake) decisions(ctx context.Context) error {
+	if n.flow.Decisions == "" {
+		return nil
+	}
+	box := n.flow.Inbox
+	files, err := box.List(ctx, n.flow.Decisions)
+	if err != nil {
+		return alarm("NV-3001", "folder", n.flow.Decisions, err)
+	}
+	look := n.approvals.Observe(time.Now(), files, transports.Rules{Quiet: n.flow.Quiet}) // real time, as for the inbox
+	if n.settling += look.Settling; look.Settling > 0 {
+		n.again = max(n.again, look.Again, 2*time.Millisecond)
+	}
+	var errs []error
+	for _, r := range look.Ready {
+		if err := n.decideBy(ctx, r.File); err != nil {
+			errs = append(errs, fmt.Errorf("decisions %q: %w", r.File.Name, err))
+		}
+		n.approvals.Forget(r.File.Name)
+	}
+	return errors.Join(errs...)
+}
+
+// decideBy applies one file of decisions, answers it, and moves it to `done`. Until it is moved it can be read again: a
+// decision of it that was applied is not applied twice.
+func (n *intake) decideBy(ctx context.Context, file transports.File) error {
+	box := n.flow.Inbox
+	from := box.Join(n.flow.Decisions, file.Name)
+	r, err := box.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxDecisions+1))
+	if c := r.Close(); err == nil {
+		err = c
+	}
+	if err != nil {
+		return err
+	}
+	digest, err := digestOf(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	lang := n.flow.Mapping.Locale
+	var answers []decided
+	rows, why := readDecisions(b)
+	if why != "" {
+		answers = append(answers, decided{State: "failed", Message: message.New(why).In(lang)})
+	}
+	for _, row := range rows {
+		answers = append(answers, n.decideRow(ctx, file, digest, row))
+	}
+	d := n.flow.Mapping.Dialect()
+	a, err := n.fix(ctx, n.flow, 0, "decisions", d, func(w *mappings.Writer) error { return gocsv.MarshalCSV(answers, w) })
+	if err != nil {
+		return err
+	}
+	done := journal.File{SHA256: digest, ReceivedAt: n.now().UnixMicro()}
+	a.Name = stem(label(file.Name)) + ".ack.csv"
+	if err := n.j.Do(ctx, func(tx *journal.Tx) error {
+		_, err := tx.AddDelivery(a.Delivery, numbered)
+		return err
+	}); err != nil {
+		return err
+	}
+	n.stir()
+	name := n.archiveName(&done, label(file.Name))
+	for i := 1; i < 1000; i++ {
+		if err = box.Move(ctx, from, box.Join(n.flow.Done, numbered(name, i))); !errors.Is(err, transports.ErrExists) {
+			break
+		}
+	}
+	return err
+}
+
+// decideRow applies one line in the name of whoever the file belongs to.
+func (n *intake) decideRow(ctx context.Context, file transports.File, digest string, row toApprove) decided {
+	answer := decided{ID: row.ID, Decision: row.Decision, Motif: row.Motif, State: "failed"}
+	lang := n.flow.Mapping.Locale
+	verb := verbOf(row.Decision)
+	if verb == "" {
+		answer.Message = message.New("ui.decisions.word", "word", oneLine(row.Decision)).In(lang)
+		return answer
+	}
+	who := or(file.Owner, "folder:"+n.flow.Name)
+	c := journal.Command{Verb: verb, Subject: strings.TrimSpace(row.ID), Reason: or(oneLine(strings.TrimSpace(row.Motif)), label(file.Name)), ActorKind: "file", ActorID: who, ActorName: n.named(who)}
+	if r := []rune(c.Reason); len(r) > 500 {
+		c.Reason = string(r[:500])
+	}
+	err := n.j.Do(ctx, func(tx *journal.Tx) error {
+		if was, seen, err := tx.DecidedBy(digest, c.Subject); err != nil {
+			return err
+		} else if seen {
+			answer.State, answer.Message = was.State, was.Result
+			return nil
+		}
+		if err := n.mayDecide(tx, c); err != nil {
+			return err
+		}
+		result, err := n.apply(tx, c)
+		if err != nil {
+			return err
+		}
+		answer.State, answer.Message = "done", result
+		c.Argument = digest
+		return tx.Decided(c, "done", result)
+	})
+	if err != nil {
+		answer.State, answer.Message = "failed", err.Error()
+	}
+	n.log.Info().Str("event", "decision").Str("verb", verb).Str("subject", c.Subject).Str("author", c.ActorName).Str("by", "file").Str("state", answer.State).Str("result", answer.Message).Msg("a person's decision")
+	return answer
+}
+
+// mayDecide refuses decisions about another flow's rows, and by whoever dropped the file they stood in.
+func (n *intake) mayDecide(tx *journal.Tx, c journal.Command) error {
+	kind, id, err := ParseID(c.Subject)
+	if err != nil {
+		return err
+	}
+	file := id
+	switch kind {
+	case 'f':
+	case 'r', 'i':
+		items, err := n.itemsOf(tx, kind, id)
+		if err != nil {
+			return err
+		}
+		file = items[0].FileID
+	default:
+		return fmt.Errorf("%s is neither a row nor a file", c.Subject)
+	}
+	f, err := tx.File(file)
+	if err != nil {
+		return err
+	}
+	lang := n.flow.Mapping.Locale
+	switch {
+	case f.Flow != n.flow.Name:
+		return errors.New(message.New("ui.decisions.flow", "flow", f.Flow).In(lang))
+	case f.DroppedBy == c.ActorID && !slices.Contains([]string{"", "0", n.UID}, f.DroppedBy):
+		return errors.New(message.New("ui.decisions.dropper").In(lang))
+	}
+	return nil
+}
+
+// named is what an approver is called in the journal.
+func (n *intake) named(id string) string {
+	if n.UserName != nil {
+		if name := n.UserName(id); name != "" {
+			return name
+		}
+	}
+	return id
+}
+
+// verbOf reads a decision as people write it; "" when it is none.
+func verbOf(word string) string {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "oui", "o", "ok", "yes", "y", "release", "libérer", "liberer", "libéré", "approuver", "approuvé", "approuve", "accepter", "accepté", "accepte", "approve", "approved", "accept":
+		return "release"
+	case "non", "n", "no", "refuse", "refuser", "refusé", "refused", "rejeter", "rejeté", "reject", "rejected":
+		return "refuse"
+	}
+	return ""
+}
+
+// readDecisions reads the lines whose decision is filled in. A spreadsheet may have saved the file with another separator
+// or encoding, or moved its columns: they are found by their titles. why is the key of what is wrong with the whole file.
+func readDecisions(b []byte) (rows []toApprove, why string) {
+	if len(b) > maxDecisions {
+		return nil, "ui.decisions.large"
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(b) {
+		decoded, err := charmap.Windows1252.NewDecoder().Bytes(b)
+		if err != nil {
+			return nil, "ui.decisions.titles"
+		}
+		b = decoded
+	}
+	titles, _, _ := bytes.Cut(b, []byte("\n"))
+	comma := ';'
+	for _, c := range ";,\t" {
+		if bytes.Count(titles, []byte(string(c))) > bytes.Count(titles, []byte(string(comma))) {
+			comma = c
+		}
+	}
+	r := csv.NewReader(bytes.NewReader(b))
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
+	all, err := r.ReadAll()
+	if err != nil || len(all) == 0 {
+		return nil, "ui.decisions.titles"
+	}
+	at := map[string]int{}
+	for i, t := range all[0] {
+		at[strings.ToLower(strings.TrimSpace(t))] = i + 1
+	}
+	if at["motif"] == 0 {
+		at["motif"] = at["reason"]
+	}
+	if at["id"] == 0 || at["decision"] == 0 {
+		return nil, "ui.decisions.titles"
+	}
+	cell := func(record []string, title string) string {
+		if i := at[title]; i > 0 && i <= len(record) {
+			return strings.TrimSpace(record[i-1])
+		}
+		return ""
+	}
+	for _, record := range all[1:] {
+		if cell(record, "decision") != "" {
+			rows = append(rows, toApprove{ID: cell(record, "id"), Decision: cell(record, "decision"), Motif: cell(record, "motif")})
+		}
+	}
+	if len(rows) == 0 {
+		return nil, "ui.decisions.none"
+	}
+	return rows, ""
+}
