@@ -8,6 +8,7 @@ import (
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/gateway/httpgw"
+	"github.com/navette-connect/navette/connector/gateway/lyra"
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/mappings/csvfile"
@@ -24,6 +25,7 @@ import (
 func gatewayTypes() map[string]func(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
 	return map[string]func(gatewayPlace, *config.Gateway) (connector.Gateway, error){
 		"http":    openHTTP,
+		"lyra":    openLyra,
 		"sandbox": openSandbox,
 	}
 }
@@ -46,6 +48,7 @@ func formats() map[string]func(mappings.Source) (mappings.Format, error) {
 // gatewayPlace is what the process gives to gateways that need a place of their own.
 type gatewayPlace struct {
 	stateDir  string
+	lang      string                  // of what navette itself says of refusals
 	baseURL   string                  // where the listener serves, for the sandbox's pages
 	sandboxes map[string]*sandbox.PSP // by gateway; they outlive a reload, since they are the PSP's memory
 	spool     *connector.Spool        // outlives a reload, too: what is being written must not be cleared
@@ -60,9 +63,18 @@ func (p gatewayPlace) Close() error {
 	return errors.Join(errs...)
 }
 
+// wire is how a gateway speaks HTTP.
+func wire(g *config.Gateway) gateway.Options {
+	return gateway.Options{Timeout: g.Timeout, Concurrency: g.Concurrency, CA: g.CA, ClientCert: g.ClientCert, ClientKey: g.ClientKey, Proxy: g.Proxy}
+}
+
 func openHTTP(_ gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
-	return httpgw.New(httpgw.Options{URL: g.URL, Token: gateway.Secret(g.Token.Reveal()), WebhookSecret: gateway.Secret(g.WebhookSecret.Reveal()),
-		HTTP: gateway.Options{Timeout: g.Timeout, Concurrency: g.Concurrency, CA: g.CA, ClientCert: g.ClientCert, ClientKey: g.ClientKey, Proxy: g.Proxy}})
+	return httpgw.New(httpgw.Options{URL: g.URL, Token: gateway.Secret(g.Token.Reveal()), WebhookSecret: gateway.Secret(g.WebhookSecret.Reveal()), HTTP: wire(g)})
+}
+
+func openLyra(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
+	return lyra.New(lyra.Options{URL: g.URL, Shop: g.Shop, Mode: g.Mode, Password: gateway.Secret(g.Password.Reveal()), HMACKey: gateway.Secret(g.HMACKey.Reveal()),
+		Name: g.Name, Lang: s.lang, HTTP: wire(g)})
 }
 
 func openSandbox(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {

@@ -137,7 +137,7 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 // openPlace opens what one process has, whatever its configuration.
 func (a *app) openPlace(cfg *config.Config) (gatewayPlace, error) {
 	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), a.hooks.point)
-	return gatewayPlace{stateDir: cfg.Process.StateDir, sandboxes: map[string]*sandbox.PSP{}, spool: spool}, err
+	return gatewayPlace{stateDir: cfg.Process.StateDir, lang: cfg.Process.Lang, sandboxes: map[string]*sandbox.PSP{}, spool: spool}, err
 }
 
 // notify tells systemd, if it listens.
