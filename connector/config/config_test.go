@@ -24,7 +24,7 @@ func world(t testing.TB, files map[string]string) (Environment, Options) {
 	write(t, filepath.Join(secrets, "psp-hook"), "whsec_s3cret-hook", 0o600)
 	return Environment{Credentials: secrets}, Options{
 		Flags:    Overrides{ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state")},
-		Gateways: []string{"http", "lyra", "sandbox"}, Transports: []string{"local"}, Presets: []string{"factures-excel-fr"},
+		Gateways: []string{"http", "lyra", "paybox", "sandbox"}, Transports: []string{"local"}, Presets: []string{"factures-excel-fr"},
 	}
 }
 
@@ -131,6 +131,14 @@ func TestLyra(t *testing.T) {
 	}
 }
 
+func TestPaybox(t *testing.T) {
+	c := load(t, map[string]string{"navette.yaml": "gateways:\n  p: {type: paybox, mode: test, urls: [https://preprod-ppps.paybox.com/PPPS.php], paypage_url: https://preprod-tpeweb.paybox.com/php/, site: \"1999888\", rank: \"063\", identifier: \"3\", hmac_key: {file: DIR/psp}}\n"})
+	g := c.Gateways["p"]
+	if g.Account != "paybox:1999888/063:test" || len(g.URLs) != 1 || g.PaypageURL != "https://preprod-tpeweb.paybox.com/php/" || g.Identifier != "3" || g.HMACKey.IsZero() || g.Idempotent || g.Settle != 2*time.Minute {
+		t.Errorf("paybox = %+v", g)
+	}
+}
+
 // TestProblems holds the place and the sentence of each problem. The text is what follows the directory's name.
 func TestProblems(t *testing.T) {
 	http := func(lines string) string {
@@ -138,6 +146,9 @@ func TestProblems(t *testing.T) {
 	}
 	lyra := func(mode, lines string) string {
 		return "gateways:\n  p:\n    type: lyra\n    mode: " + mode + "\n    url: https://psp.example\n    shop: 12345678\n    password: {file: DIR/lyra}\n" + lines
+	}
+	paybox := func(mode, lines string) string {
+		return "gateways:\n  p:\n    type: paybox\n    mode: " + mode + "\n    urls: [https://ppps.paybox.com/PPPS.php, https://ppps1.paybox.com/PPPS.php]\n    site: 1234567\n    rank: \"01\"\n    hmac_key: {file: DIR/psp}\n" + lines
 	}
 	production := strings.Replace(http(""), "test", "production", 1) +
 		"flows:\n  f:\n    in: /x/in\n    out: /x/out\n    mapping: factures-excel-fr\n    gateway: p\n"
@@ -173,6 +184,15 @@ func TestProblems(t *testing.T) {
 		{"lyra with more than a host", strings.Replace(lyra("test", ""), ".example", ".example/api-payment", 1), `navette.yaml:5:10: NV-4004 gateways.p.url: value "https://psp.example/api-payment"; expected: the host alone, such as https://api.payzen.eu`},
 		{"lyra has no idempotency", lyra("test", "    idempotent: true\n"), `navette.yaml:8:5: NV-4002 key "idempotent" does not go with type lyra`},
 		{"lyra has no token", lyra("test", "    token: {file: DIR/psp}\n"), `navette.yaml:8:5: NV-4002 key "token" does not go with type lyra`},
+		{"paybox without keys", "gateways:\n  p: {type: paybox, mode: test}\n", "navette.yaml:2:3: NV-4003 \"gateways.p.urls\" is missing\nnavette.yaml:2:3: NV-4003 \"gateways.p.site\" is missing\nnavette.yaml:2:3: NV-4003 \"gateways.p.rank\" is missing\nnavette.yaml:2:3: NV-4003 \"gateways.p.hmac_key\" is missing"},
+		{"paybox with addresses of the other mode", paybox("test", ""), "navette.yaml:5:12: NV-4004 gateways.p.urls: \"https://ppps.paybox.com/PPPS.php\" is of mode production, the gateway of mode test\nnavette.yaml:5:46: NV-4004 gateways.p.urls: \"https://ppps1.paybox.com/PPPS.php\" is of mode production, the gateway of mode test"},
+		{"paybox with the page of the other mode", paybox("production", "    paypage_url: https://preprod-tpeweb.e-transactions.fr/php/\n    identifier: 3\n"), `navette.yaml:9:18: NV-4004 gateways.p.paypage_url: "https://preprod-tpeweb.e-transactions.fr/php/" is of mode test, the gateway of mode production`},
+		{"paybox's test site in production", strings.Replace(paybox("production", ""), "1234567", "1999888", 1), `navette.yaml:6:11: NV-4004 gateways.p.site: "1999888" is of mode test, the gateway of mode production`},
+		{"paybox with a host alone", strings.Replace(paybox("production", ""), "ppps1.paybox.com/PPPS.php", "ppps1.paybox.com", 1), `navette.yaml:5:46: NV-4004 gateways.p.urls: value "https://ppps1.paybox.com"; expected: a full address such as https://ppps.paybox.com/PPPS.php`},
+		{"paybox in clear", strings.Replace(paybox("production", ""), "https://ppps1", "http://ppps1", 1), `navette.yaml:5:46: NV-4004 gateways.p.urls: http:// is refused off this machine; use https://, or ` + "`insecure: true`" + ` if you know why`},
+		{"paybox site", strings.Replace(paybox("production", ""), "1234567", "12345", 1), `navette.yaml:6:11: NV-4004 gateways.p.site: value "12345"; expected: 7 digits`},
+		{"paybox page without identifier", paybox("production", "    paypage_url: https://tpeweb.paybox.com/php/\n"), `navette.yaml:2:3: NV-4003 "gateways.p.identifier" is missing`},
+		{"paybox has no idempotency", paybox("production", "    idempotent: true\n"), `navette.yaml:9:5: NV-4002 key "idempotent" does not go with type paybox`},
 		{"hmac_key of http", http("    hmac_key: {file: DIR/psp}\n"), `navette.yaml:7:5: NV-4002 key "hmac_key" does not go with type http`},
 		{"mode missing", strings.Replace(http(""), "    mode: test\n", "", 1), `navette.yaml:2:3: NV-4003 "mode" is missing: test or production`},
 		{"mode wrong", strings.Replace(http(""), "mode: test", "mode: prod", 1), `navette.yaml:4:11: NV-4004 gateways.p.mode: value "prod"; expected: test, production`},
@@ -207,7 +227,7 @@ func TestProblems(t *testing.T) {
 		{"credential's name", strings.Replace(http(""), "file: DIR/psp", "credential: ../x", 1), `navette.yaml:6:25: NV-4004 gateways.p.token.credential: value "../x"; expected: a name of plain letters, digits, - and _, at most 64 characters`},
 		{"certificate without key", http("    client_cert: /dev/null\n"), "navette.yaml:7:18: NV-4010 gateways.p.client_cert: cannot read /dev/null (not a plain file)\n" +
 			`navette.yaml:7:18: NV-4004 gateways.p.client_cert and gateways.p.client_key go together`},
-		{"type not built", "gateways:\n  p: {type: nobody, mode: test, shop: 1}\n", `navette.yaml:2:13: NV-4005 gateway type "nobody" is not known to this version; known: http, lyra, sandbox`},
+		{"type not built", "gateways:\n  p: {type: nobody, mode: test, shop: 1}\n", `navette.yaml:2:13: NV-4005 gateway type "nobody" is not known to this version; known: http, lyra, paybox, sandbox`},
 		{"transport not built", "transports:\n  p: {type: sftp, address: x}\n", `navette.yaml:2:13: NV-4005 transport type "sftp" is not known to this version; known: local`},
 		{"unknown names", flow("transport: acme") + "  g: {in: /y/in, out: /y/out, mapping: factures, gateway: t}\n",
 			"navette.yaml:9:16: NV-4005 unknown transport \"acme\"; known: local\n" +

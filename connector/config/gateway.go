@@ -32,6 +32,10 @@ type Gateway struct {
 	Script                           string // file, of the sandbox
 	Shop                             string // of lyra
 	Password, HMACKey                Secret
+	URLs                             []string // of paybox: PPPS of the main and the second host
+	PaypageURL                       string
+	Site, Rank, Identifier           string
+	PublicKey                        string // file
 }
 
 // Production tells whether real money moves.

@@ -24,6 +24,8 @@ func gatewayKinds() map[string]gatewayKind {
 		"http":    {keys: append([]string{"url", "token", "webhook_secret", "idempotent", "window"}, wireKeys()...), keyed: true, read: (*object).http},
 		"lyra": {keys: append([]string{"url", "shop", "password", "hmac_key"}, wireKeys()...), timeout: "45s", read: (*object).lyra,
 			identity: func(g *Gateway) string { return g.Shop }},
+		"paybox": {keys: append([]string{"urls", "paypage_url", "site", "rank", "identifier", "hmac_key", "public_key"}, wireKeys()...), read: (*object).paybox,
+			identity: func(g *Gateway) string { return g.Site + "/" + g.Rank }},
 	}
 }
 
