@@ -26,6 +26,7 @@ func gatewayTypes() map[string]func(s gatewayPlace, g *config.Gateway) (connecto
 	return map[string]func(gatewayPlace, *config.Gateway) (connector.Gateway, error){
 		"http":    openHTTP,
 		"lyra":    openLyra,
+		"paybox":  openPaybox,
 		"sandbox": openSandbox,
 	}
 }

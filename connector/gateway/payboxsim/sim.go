@@ -283,3 +283,6 @@ func (p *PSP) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// Close ends the simulator; nothing outlives it.
+func (p *PSP) Close() error { return nil }
