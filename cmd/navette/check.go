@@ -15,6 +15,7 @@ import (
 	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
+	"github.com/navette-connect/navette/transports"
 )
 
 // pingPatience is how long `check --online` waits for one gateway.
@@ -100,6 +101,7 @@ func (a *app) checkAll(ctx context.Context, online, asJSON bool) error {
 		a.checkFolders(s)
 		if online {
 			a.ping(ctx, s)
+			a.connect(ctx, s)
 		}
 	}
 	if asJSON {
@@ -187,6 +189,30 @@ func (a *app) ping(ctx context.Context, s *setup) {
 			why = message.Title(code, a.lang()) + " (" + why + "); navette explain " + code
 		}
 		s.trouble = append(s.trouble, a.say("ui.check.unreached", "gateway", name, "detail", why))
+	}
+}
+
+// connect logs in to each transport that has a login, and does no more.
+func (a *app) connect(ctx context.Context, s *setup) {
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Transports)) {
+		t := s.cfg.Transports[name]
+		if t.Type == "local" || slices.ContainsFunc(s.cfg.Warnings, func(p config.Problem) bool {
+			return p.Text.Key == "NV-4007.no_credentials" && strings.HasPrefix(p.Key, "transports."+name+".")
+		}) {
+			continue
+		}
+		box, err := transportTypes(a.hooks)[t.Type](s.cfg.Process.StateDir, t)
+		if err == nil {
+			if c, ok := box.(transports.Connecter); ok {
+				within, cancel := context.WithTimeout(ctx, pingPatience)
+				err = c.Connect(within)
+				cancel()
+			}
+			err = errors.Join(err, box.Close())
+		}
+		if err != nil {
+			s.trouble = append(s.trouble, a.say("ui.check.transport", "detail", a.transportError(name, err)))
+		}
 	}
 }
 
