@@ -35,7 +35,7 @@ func newBench(ctx context.Context, s settings, out io.Writer) (*bench, error) {
 			return nil, err
 		}
 	}
-	programs := []string{"./bench/gencsv", "./bench/sink", "./bench/proto"}
+	programs := []string{"./bench/gencsv", "./bench/sink", "./bench/proto", "./bench/sftp"}
 	if s.navette == "" {
 		b.navette = filepath.Join(b.bin, "navette")
 		programs = append(programs, "./cmd/navette")

@@ -55,7 +55,7 @@ type settings struct {
 	strict   bool
 }
 
-func measures() []string { return []string{"rate", "check", "memory", "kill9", "cold"} }
+func measures() []string { return []string{"rate", "check", "memory", "kill9", "cold", "sftp"} }
 
 // parse reads names and flags in any order.
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -140,6 +140,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			err = b.kill9(ctx)
 		case "cold":
 			err = b.cold(ctx)
+		case "sftp":
+			err = b.sftp(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", w, err)

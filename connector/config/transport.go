@@ -86,7 +86,7 @@ func (o *object) sftp(t *Transport) {
 	}
 	o.noteList("legacy", t.Legacy)
 	t.Timeout = o.duration("timeout", "30s", time.Second, time.Hour)
-	t.Concurrency = o.integer("concurrency", "32", 1, 64)
+	t.Concurrency = o.integer("concurrency", "64", 1, 64)
 	t.Claim = o.choice("claim", "auto", "auto", "rename", "lease", "read_once")
 }
 

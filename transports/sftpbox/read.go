@@ -212,6 +212,26 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// WriteTo implements io.WriterTo: each piece goes out as it came in.
+func (r *reader) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		for len(r.current) == 0 {
+			if r.err == io.EOF {
+				return written, nil
+			}
+			if r.err != nil {
+				return written, r.err
+			}
+			r.next()
+		}
+		n, err := w.Write(r.current)
+		written, r.given, r.current = written+int64(n), r.given+int64(n), r.current[n:]
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
 // next makes the next piece current, or sets err.
 func (r *reader) next() {
 	if r.holding { // the piece at hand was handed out whole

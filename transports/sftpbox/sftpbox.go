@@ -35,7 +35,7 @@ type Options struct {
 	KnownHosts string   // or the path of a known_hosts file, read at each connection
 	Legacy     []string // names of old algorithms that are allowed beside the usual ones
 	Timeout    time.Duration
-	InFlight   int // files under way at once; 0: 32
+	InFlight   int // files under way at once; 0: 64
 	// Claim says how files are taken: ClaimRename, ClaimLease or ClaimReadOnce; "": as the profile says.
 	Claim   Claim
 	Profile Profile // what Probe found earlier; the zero Profile assumes nothing
@@ -71,7 +71,7 @@ var (
 // The bounds of one connection.
 const (
 	defaultTimeout  = 30 * time.Second
-	defaultInFlight = 32
+	defaultInFlight = 64
 )
 
 // New prepares a Box; nothing is connected yet. An error means that the options cannot work: no host key, a key that

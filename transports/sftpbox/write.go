@@ -32,10 +32,13 @@ func (b *Box) publish(ctx context.Context, path string, r io.Reader, mode uint32
 		return err
 	}
 	b.tidy(ctx, l)
-	if err := b.free(ctx, l, path); err != nil {
-		return before(err)
-	}
+	taken := make(chan error, 1)
+	go func() { taken <- b.free(ctx, l, path) }() // beside the opening: it is awaited below
 	t, err := b.temp(ctx, l, dir)
+	if e := <-taken; err == nil && e != nil {
+		err = t.abandon(ctx, e)
+		t.forget()
+	}
 	if err != nil {
 		return before(err)
 	}
@@ -110,11 +113,6 @@ func (t *temp) fill(ctx context.Context, r io.Reader, mode uint32) error {
 		return err
 	}
 	l := t.link
-	if _, can := l.sftp.HasExtension("fsync@openssh.com"); can {
-		if err := refusable(l.do(ctx, t.file.Sync)); err != nil {
-			return err
-		}
-	}
 	if mode != 0 {
 		if err := l.do(ctx, func() error { return t.file.Chmod(os.FileMode(mode & 0o777)) }); errors.Is(err, errLost) {
 			return err
@@ -133,13 +131,6 @@ func (t *temp) fill(ctx context.Context, r io.Reader, mode uint32) error {
 	f := t.file
 	t.file = nil
 	return l.do(ctx, f.Close)
-}
-
-func refusable(err error) error {
-	if errors.Is(err, transports.ErrRefused) {
-		return nil
-	}
-	return err
 }
 
 func (t *temp) copy(ctx context.Context, r io.Reader) error {
