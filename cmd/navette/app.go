@@ -124,6 +124,12 @@ func (a *app) view(ctx context.Context) (*journal.Journal, *config.Config, error
 	return j, cfg, err
 }
 
+// terminal tells whether what is written to w is read by a person at once.
+func (a *app) terminal(w io.Writer) bool {
+	f, isFile := w.(*os.File)
+	return isFile && isatty.IsTerminal(f.Fd())
+}
+
 // logger writes to standard error: people at a terminal, JSON elsewhere.
 func (a *app) logger(p config.Process) zerolog.Logger {
 	level, err := zerolog.ParseLevel(or(p.LogLevel, "info"))
@@ -131,8 +137,7 @@ func (a *app) logger(p config.Process) zerolog.Logger {
 		level = zerolog.InfoLevel
 	}
 	var w io.Writer = a.errs
-	f, isFile := a.errs.(*os.File)
-	terminal := isFile && isatty.IsTerminal(f.Fd())
+	terminal := a.terminal(a.errs)
 	if p.LogFormat == "console" || p.LogFormat == "" && terminal {
 		w = zerolog.ConsoleWriter{Out: a.errs, TimeFormat: time.TimeOnly, NoColor: !terminal}
 	}

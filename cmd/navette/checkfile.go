@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -78,7 +79,13 @@ func (a *app) checkFile(ctx context.Context, path string, o checkOptions) error 
 	if s.flow != nil {
 		a.abilities(cfg, s)
 	}
+	if a.terminal(a.errs) {
+		s.reached = a.progress
+	}
 	t, err := s.examine(ctx)
+	if s.reached != nil {
+		fmt.Fprint(a.errs, clearLine)
+	}
 	if err != nil {
 		return err
 	}
@@ -96,6 +103,14 @@ func (a *app) checkFile(ctx context.Context, path string, o checkOptions) error 
 		return told(exitFailed)
 	}
 	return nil
+}
+
+// clearLine takes the line of a terminal back.
+const clearLine = "\r\x1b[K"
+
+// progress says on a terminal how far the reading of a large file is; the next word takes its place.
+func (a *app) progress(line int) {
+	fmt.Fprint(a.errs, clearLine+a.say("ui.check.progress", "line", a.number(int64(line))))
 }
 
 // checking loads the configuration. A mapping given by its path, or a preset, needs none: a mapping can be written

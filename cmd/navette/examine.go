@@ -30,6 +30,7 @@ type sample struct {
 	lang    string
 	limit   int                                    // of findings shown; 0: all
 	each    func(*mappings.Document, string) error // told of each document with its state; may be nil
+	reached func(line int)                         // told now and then where the reading is; may be nil
 }
 
 // tally is what a file would become.
@@ -40,6 +41,9 @@ type tally struct {
 	errors, holds, warnings, leftAside *findings
 	unusable                           bool // nothing of it could be used
 }
+
+// progressRows is after how many documents a person is told that the reading goes on.
+const progressRows = 50_000
 
 // examiner reads one sample.
 type examiner struct {
@@ -101,6 +105,7 @@ func (e *examiner) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	read := 0
 	for doc, err := range reading.Passing(ctx, runtime.GOMAXPROCS(0)) {
 		if err != nil {
 			return err
@@ -108,6 +113,9 @@ func (e *examiner) read(ctx context.Context) error {
 		state, err := e.judge(doc)
 		if err != nil {
 			return err
+		}
+		if read++; e.reached != nil && read%progressRows == 0 {
+			e.reached(doc.Rows[0].Line)
 		}
 		if e.each != nil {
 			if err := e.each(doc, state); err != nil {
