@@ -10,7 +10,7 @@ import (
 )
 
 // sectionSize is how many bytes of a file a worker reads at a time. Memory holds the documents of a few of them.
-const sectionSize = 64 << 10
+const sectionSize = 48 << 10
 
 // slot is what every document of one row needs, in one allocation.
 type slot struct {
@@ -81,7 +81,7 @@ func (r *Reading) Passing(ctx context.Context, workers int) iter.Seq2[*Document,
 		var running sync.WaitGroup
 		defer running.Wait()
 		defer stop()
-		batches := 2*workers + 1
+		batches := workers + 2
 		free, work, order := make(chan *batch, batches), make(chan *batch, batches), make(chan *batch, batches)
 		for range batches {
 			free <- &batch{done: make(chan struct{}, 1)}

@@ -19,7 +19,7 @@ type sieve struct {
 
 // newSieve makes a sieve for a file of size bytes.
 func newSieve(size int64) *sieve {
-	return &sieve{blocks: make([][8]uint64, max(1024, size/54/64)), suspects: map[uint64]int{}}
+	return &sieve{blocks: make([][8]uint64, max(1024, size/58/64)), suspects: map[uint64]int{}}
 }
 
 func (s *sieve) put(hash uint64, _ int) int {
