@@ -109,10 +109,13 @@ type Setup struct {
 	Accounts []*Account
 	Fault    func(point string) error // tests: asked at named points, an error stops the step there
 	Version  string
-	Lang     string                  // of what navette itself says of instructions: fr or en
-	UID      string                  // number of the user the process runs as; "" = not known
-	UserName func(uid string) string // name of a user of this machine, "" when there is none; may be nil
-	Meter    *Meter                  // nil: nothing is counted
+	Lang     string // of what navette itself says of instructions: fr or en
+	// Host and StateDir name the place of the journal: whose marker in `done` is whose. No StateDir, no markers.
+	Host, StateDir string
+	NewJournal     bool                    // a person knows the journal to be new where an older one stood, and takes it so
+	UID            string                  // number of the user the process runs as; "" = not known
+	UserName       func(uid string) string // name of a user of this machine, "" when there is none; may be nil
+	Meter          *Meter                  // nil: nothing is counted
 	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
 	PublicURL string
 }

@@ -65,6 +65,8 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 	switch c.Verb {
 	case "pause", "resume":
 		return e.applyPause(tx, c)
+	case "recover":
+		return e.recover(tx)
 	}
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {

@@ -132,9 +132,9 @@ func (d *dispatch) loop(ctx context.Context) error {
 func (d *dispatch) stopped(ctx context.Context) (bool, error) {
 	g, err := d.j.Gateway(ctx, d.account.Account)
 	if err == nil {
-		d.halted.Store(g.Stopped != "")
+		d.halted.Store(g.Stopped != "" || d.recovering.Load())
 	}
-	return g.Stopped != "", err
+	return g.Stopped != "" || d.recovering.Load(), err
 }
 
 // feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one
@@ -282,7 +282,7 @@ func (d *dispatch) work(ctx context.Context) {
 // submit sends one instruction until it has an answer or doubt. sent is false when it certainly had no effect and is to
 // wait: the gateway is stopped, or we are stopping.
 func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answer, sent bool) {
-	lookFirst := it.Doubted
+	lookFirst := it.Doubted || d.consulting()
 	// back gives an instruction up for now. Once it may have acted, that is doubt and never "not sent".
 	back := func(why error) (journal.Answer, bool) {
 		if lookFirst {

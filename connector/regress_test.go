@@ -77,6 +77,7 @@ type stage struct {
 	flow       func(*Flow)
 	name       string // of the flow
 	public     string
+	setup      func(*Setup)
 	after      func(*Connector) // the pass, while the journal is still open
 	dropper    string           // whom dropped files belong to
 }
@@ -139,7 +140,11 @@ func (s *stage) once() error {
 	if s.gateway != nil {
 		account.Gateway = s.gateway
 	}
-	c := New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}, PublicURL: s.public})
+	setup := Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}, PublicURL: s.public}
+	if s.setup != nil {
+		s.setup(&setup)
+	}
+	c := New(setup)
 	err = c.Once(ctx, 10*time.Second)
 	if s.after != nil {
 		s.after(c)

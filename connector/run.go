@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,6 +27,10 @@ type engine struct {
 	log      zerolog.Logger
 	alarms   *once
 	judging  sync.Mutex
+
+	recovering atomic.Bool  // nothing is sent: the journal is not the one that worked here
+	consult    atomic.Int64 // until when everything is looked up before it is sent, microseconds since 1970
+	marked     atomic.Int64 // newest event that the markers tell of
 
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
@@ -134,6 +139,9 @@ func (e *engine) feedOf(a *Account) bool {
 
 // begin takes over what an earlier process left.
 func (e *engine) begin(ctx context.Context) error {
+	if err := e.takeOver(ctx); err != nil {
+		return err
+	}
 	for _, d := range e.dispatches {
 		if err := d.begin(ctx); err != nil {
 			return err
@@ -175,7 +183,11 @@ func (c *Connector) Run(ctx context.Context) error {
 		run("report", r.run)
 	}
 	run("decide", e.decideLoop)
+	run("marker", e.markLoop)
 	loops.Wait()
+	if err := e.mark(context.WithoutCancel(ctx)); err != nil {
+		e.log.Warn().Str("event", "marker").Err(err).Msg("the journal's marker was not written")
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -327,6 +339,7 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		note(f.pass(ctx))
 	}
 	note(finish())
+	note(e.mark(ctx))
 	for _, r := range e.reports {
 		for range 2 { // a result makes a file finished; what it published is noted by the second
 			note(r.pass(ctx, true))
@@ -347,6 +360,10 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 // sent tells whether nothing is left to send or to look up within patient.
 func (e *engine) sent(ctx context.Context, patient time.Duration, note func(error)) bool {
 	now := e.now()
+	if e.recovering.Load() {
+		note(errors.New("the journal is not the one that worked here: nothing is sent (navette recover)"))
+		return true
+	}
 	for _, d := range e.dispatches {
 		if d.halted.Load() {
 			note(fmt.Errorf("gateway %s is stopped", d.account.Name))

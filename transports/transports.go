@@ -107,3 +107,8 @@ type Parallel interface {
 type Connecter interface {
 	Connect(ctx context.Context) error
 }
+
+// Replacer is the ability to write a small file whole in place of another of that name, or of none.
+type Replacer interface {
+	Replace(ctx context.Context, path string, r io.Reader, mode uint32) error
+}

@@ -34,6 +34,8 @@ type app struct {
 	in        io.Reader
 	out, errs io.Writer
 	hooks     hooks
+
+	newJournal bool // run --new-journal
 }
 
 // hooks are asked at each act that a crash may cut short; tests end the process there. All nil in production.
@@ -168,7 +170,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Host: hostname(), StateDir: cfg.Process.StateDir, NewJournal: a.newJournal, UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]
@@ -213,6 +215,15 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 	}
 	s.connector = connector.New(setup)
 	return s, nil
+}
+
+// hostname names this machine; "" where it has no name.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // userName is the login of a user of this machine.

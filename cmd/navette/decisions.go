@@ -38,8 +38,11 @@ func (a *app) decisionCommands() []*cobra.Command {
 	decide := func(use string, fn func(ctx context.Context, cfg *config.Config, j *journal.Journal, args []string) (journal.Command, error)) *cobra.Command {
 		verb, _, _ := strings.Cut(use, " ")
 		args := a.arguments(1, 1)
-		if verb == "pause" || verb == "resume" {
+		switch verb {
+		case "pause", "resume":
 			args = a.arguments(0, 1)
+		case "recover":
+			args = a.arguments(0, 0)
 		}
 		return command(use, "", args, func(c *cobra.Command, args []string) (err error) {
 			j, cfg, err := a.look(c.Context())
@@ -69,6 +72,11 @@ func (a *app) decisionCommands() []*cobra.Command {
 	}
 	undo := decide("undo FILE", fileSubject(a, &reason, journal.FileHeld, journal.FileAccepted, journal.FileDone))
 	replay := decide("replay FILE", fileSubject(a, nil, journal.FileRejected))
+	comeBack := decide("recover", func(context.Context, *config.Config, *journal.Journal, []string) (journal.Command, error) {
+		text, err := a.reason(reason, true)
+		return journal.Command{Subject: "journal", Reason: text}, err
+	})
+	comeBack.Flags().StringVar(&reason, "reason", "", "")
 	redeliver := decide("redeliver RETURN", a.returnSubject)
 	undo.Flags().StringVar(&reason, "reason", "", "")
 	held, doubt := string(payment.Held), string(payment.Uncertain)
@@ -100,7 +108,7 @@ func (a *app) decisionCommands() []*cobra.Command {
 	for _, c := range []*cobra.Command{pause, resume} {
 		c.Flags().BoolVar(&all, "all", false, "")
 	}
-	list := []*cobra.Command{release, refuse, resolve, retry, undo, replay, redeliver, pause, resume}
+	list := []*cobra.Command{release, refuse, resolve, retry, undo, replay, redeliver, comeBack, pause, resume}
 	for _, c := range list {
 		a.localise(c)
 	}
@@ -258,7 +266,7 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 			return a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
 		case now.State == "done":
 			a.printf("%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName))
-			if told := clean(now.Result); told != "" && slices.Contains([]string{"undo", "replay", "redeliver", "release"}, cmd.Verb) {
+			if told := clean(now.Result); told != "" && slices.Contains([]string{"undo", "replay", "redeliver", "recover", "release"}, cmd.Verb) {
 				a.printf("%s\n", told)
 			}
 			a.printf("%s\n", a.nextStep(cmd))

@@ -24,12 +24,14 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return command("run", a.say("ui.run"), cobra.NoArgs, func(c *cobra.Command, _ []string) error {
+	cmd := command("run", a.say("ui.run"), cobra.NoArgs, func(c *cobra.Command, _ []string) error {
 		reload := make(chan os.Signal, 1)
 		signal.Notify(reload, syscall.SIGHUP)
 		defer signal.Stop(reload)
 		return a.daemon(c.Context(), reload)
 	})
+	cmd.Flags().BoolVar(&a.newJournal, "new-journal", false, a.say("ui.flag.newjournal"))
+	return cmd
 }
 
 // daemon runs until ctx ends. A reload checks the whole new configuration and swaps it in one step; on any error the old

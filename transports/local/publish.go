@@ -50,6 +50,34 @@ func (b *Box) publish(ctx context.Context, path string, r io.Reader, mode uint32
 	return t.become(d, name)
 }
 
+// Replace implements transports.Replacer.
+func (b *Box) Replace(ctx context.Context, path string, r io.Reader, mode uint32) error {
+	return wrap("replace", path, b.replace(ctx, path, r, mode))
+}
+
+func (b *Box) replace(ctx context.Context, path string, r io.Reader, mode uint32) error {
+	dir, name, err := split(path)
+	if err != nil {
+		return err
+	}
+	d, err := b.open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	t, err := d.temp()
+	if err != nil {
+		return before(err)
+	}
+	if err := t.fill(ctx, r, mode); err != nil {
+		return before(t.abandon(err))
+	}
+	if err := unix.Renameat(d.fd(), t.name, d.fd(), name); err != nil {
+		return before(t.abandon(err))
+	}
+	return d.file.Sync()
+}
+
 // temp is a file under a temporary name, open for writing and locked, so that no Sweep takes it.
 type temp struct {
 	folder *folder

@@ -1,0 +1,121 @@
+package connector
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/transports"
+	"github.com/navette-connect/navette/transports/local"
+)
+
+// markedBox is a folder that takes markers; local folders do.
+type markedBox struct {
+	ownedBox
+	transports.Replacer
+}
+
+// remembering is a PSP that can be asked by the key.
+type remembering struct {
+	*till
+	keys map[string]string // of what was sent, to its id
+}
+
+func (g *remembering) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	out, err := g.till.Submit(ctx, in)
+	g.keys[in.Key] = out.PaymentID
+	return out, err
+}
+
+func (g *remembering) Lookup(_ context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	if id, sent := g.keys[in.Key]; sent {
+		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: id, Reference: in.Reference, Amount: in.Amount}, nil
+	}
+	return payment.Outcome{}, payment.ErrUnknown
+}
+
+func newMarked(t *testing.T) (*stage, *till) {
+	s, g := newTill(t, simMapping)
+	s.gateway = &remembering{g, map[string]string{}}
+	s.flow = func(f *Flow) {
+		f.Inbox = markedBox{ownedBox{f.Inbox, ""}, local.New(local.Options{})}
+	}
+	s.setup = func(c *Setup) { c.Host, c.StateDir = "host", filepath.Join(s.dir, "state") }
+	return s, g
+}
+
+// A journal that is new where another one worked sends nothing; after recover each row is looked up first.
+func TestLostJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newMarked(t)
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		if err := s.once(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, "state")); err != nil {
+			t.Fatal(err)
+		}
+		s.drop("b.csv", "Facture;Montant\nA1;1,00\nA2;2,00\n")
+		if err := s.once(); err == nil || !strings.Contains(err.Error(), "recover") {
+			t.Errorf("once: %v, want a word about recover", err)
+		}
+		_ = s.once()
+		if len(g.log) != 1 {
+			t.Fatalf("sent with a journal that knows nothing: %v", g.log)
+		}
+		if c := s.decide("recover", "journal", ""); c.State != "done" {
+			t.Fatalf("recover: %+v", c)
+		}
+		if err := s.once(); err != nil {
+			t.Error(err)
+		}
+		if len(g.log) != 2 || g.log[1] != "request A2 2.00 EUR" {
+			t.Errorf("the PSP saw %v; A1 was there already", g.log)
+		}
+		if r := s.rows(); r[0].State != "open" || r[1].State != "open" {
+			t.Errorf("rows %+v", r)
+		}
+	})
+}
+
+// An older copy of the journal, put back, is told by the marker; a person may take it as it is.
+func TestOlderJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newMarked(t)
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		old := filepath.Join(s.dir, "old")
+		if err := os.CopyFS(old, os.DirFS(filepath.Join(s.dir, "state"))); err != nil {
+			t.Fatal(err)
+		}
+		s.drop("b.csv", "Facture;Montant\nA2;2,00\n")
+		_ = s.once()
+		if err := os.RemoveAll(filepath.Join(s.dir, "state")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(old, filepath.Join(s.dir, "state")); err != nil {
+			t.Fatal(err)
+		}
+		s.drop("c.csv", "Facture;Montant\nA2;2,00\n")
+		_ = s.once()
+		if len(g.log) != 2 {
+			t.Fatalf("sent with a journal that has forgotten: %v", g.log)
+		}
+		var why string
+		s.view(func(j *journal.Journal) (err error) { why, err = j.Meta(t.Context(), "recover"); return err })
+		if !strings.Contains(why, "older copy") {
+			t.Errorf("why: %q", why)
+		}
+		also := s.setup
+		s.setup = func(c *Setup) { also(c); c.NewJournal = true }
+		_ = s.once()
+		if len(g.log) != 3 {
+			t.Errorf("--new-journal: the PSP saw %v, want A2 once more, as the person chose", g.log)
+		}
+	})
+}
