@@ -292,7 +292,7 @@ type money struct {
 // guessed.
 func count(list []transaction, currency string) (m money, err error) {
 	m.by = map[stage]int{}
-	refunds := map[loose]int64{}
+	listed, told := map[loose]int64{}, map[loose]int64{} // refunds by debit: the credits, and what the debit says itself
 	for i := range list {
 		t := &list[i]
 		st, known := statuses()[string(t.Detailed)]
@@ -307,7 +307,7 @@ func count(list []transaction, currency string) (m money, err error) {
 		case t.Operation == "CREDIT":
 			switch st.stage {
 			case stagePaid, stageCaptured:
-				refunds[t.Details.Parent] += sum.Minor
+				listed[t.Details.Parent] += sum.Minor
 			}
 			continue
 		case !t.debit():
@@ -319,8 +319,8 @@ func count(list []transaction, currency string) (m money, err error) {
 			m.in += sum.Minor
 		case stageCaptured:
 			m.in, m.captured = m.in+sum.Minor, m.captured+sum.Minor
-			if r := t.Details.Card.Capture.Refunded; r != nil { // the parent's own total, where the credits are not listed
-				refunds[t.UUID] = max(refunds[t.UUID], *r)
+			if r := t.Details.Card.Capture.Refunded; r != nil {
+				told[t.UUID] = *r
 			}
 		case stageEnded:
 			if t.Details.Card.Validation == "NO" && t.Detailed != "EXPIRED" {
@@ -332,7 +332,10 @@ func count(list []transaction, currency string) (m money, err error) {
 		}
 	}
 	m.back = m.voided
-	for _, r := range refunds {
+	for id, r := range listed {
+		told[id] = max(told[id], r)
+	}
+	for _, r := range told {
 		m.back += r
 	}
 	m.back = min(m.back, m.in)

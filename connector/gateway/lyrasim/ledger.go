@@ -24,9 +24,11 @@ type Entry struct {
 	Reference string         `json:"reference"` // the order's, or the transaction's id
 	Service   string         `json:"service"`
 	Arrivals  int            `json:"arrivals"`
-	Effects   int            `json:"effects"`
+	Effects   int            `json:"effects"` // the most that any one service had
 	Withheld  int            `json:"withheld"`
 	Bodies    map[string]int `json:"bodies"` // SHA-256
+
+	effects map[string]int // by service: lowering and validating are two
 }
 
 type ledger struct {
@@ -62,7 +64,7 @@ func (l *ledger) called(c *call, acts bool) {
 	}
 	e := l.keys[c.key]
 	if e == nil {
-		e = &Entry{Reference: c.in.OrderID + c.in.UUID + c.in.PaymentOrderID, Service: c.name, Bodies: map[string]int{}}
+		e = &Entry{Reference: c.in.OrderID + c.in.UUID + c.in.PaymentOrderID, Service: c.name, Bodies: map[string]int{}, effects: map[string]int{}}
 		l.keys[c.key] = e
 	}
 	e.Arrivals++
@@ -80,9 +82,10 @@ func (l *ledger) answered(key string, withheld bool) {
 }
 
 // effected notes one effect.
-func (p *PSP) effected(key string) {
+func (p *PSP) effected(key, service string) {
 	if e := p.ledger.keys[key]; e != nil {
-		e.Effects++
+		e.effects[service]++
+		e.Effects = max(e.Effects, e.effects[service])
 	}
 }
 

@@ -95,7 +95,7 @@ func (p *PSP) createOrder(c *call) (any, *refusal) {
 	o.url = c.base + "/pay/" + o.id
 	p.orders[o.id] = o
 	p.list = append(p.list, o)
-	p.effected(c.key)
+	p.effected(c.key, c.name)
 	p.expect(o)
 	return p.showOrder(o), nil
 }
@@ -191,7 +191,7 @@ func (p *PSP) updateOrder(c *call) (any, *refusal) {
 		}
 	}
 	o.amount, o.currency, o.updated = *c.in.Amount, c.in.Currency, c.now
-	p.effected(c.key)
+	p.effected(c.key, c.name)
 	return p.showOrder(o), nil
 }
 
@@ -206,7 +206,7 @@ func (p *PSP) cancelOrder(c *call) (any, *refusal) {
 		return nil, no("PSP_503", "action not allowed in status "+o.status)
 	}
 	o.status, o.updated = "CANCELED", c.now
-	p.effected(c.key)
+	p.effected(c.key, c.name)
 	return p.showOrder(o), nil
 }
 
@@ -257,7 +257,7 @@ func (p *PSP) validate(c *call) (any, *refusal) {
 
 // changed notes an effect on a transaction and shows it.
 func (p *PSP) changed(c *call, t *transaction) any {
-	p.effected(c.key)
+	p.effected(c.key, c.name)
 	p.notify(t)
 	return p.showTransaction(t)
 }
