@@ -29,8 +29,9 @@ type intake struct {
 	folder    string
 	alarms    *once
 	swept     bool
-	// again is when the pass found a reason to look again, from now; 0 = none.
+	// again is when a file may have settled, due when a held one is overdue, from now; 0 = never. `once` waits for the first alone.
 	again    time.Duration
+	due      time.Duration
 	settling int
 	down     bool // the folder could not be listed in this pass
 
@@ -41,7 +42,7 @@ type intake struct {
 
 // pass looks once: what an earlier pass left half done is finished first, then the folder is listed.
 func (n *intake) pass(ctx context.Context) error {
-	n.again, n.settling, n.down = 0, 0, false
+	n.again, n.due, n.settling, n.down = 0, 0, 0, false
 	var errs []error
 	if err := n.prepare(ctx); err != nil {
 		errs = append(errs, err)

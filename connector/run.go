@@ -211,8 +211,10 @@ func (n *intake) run(ctx context.Context) error {
 		}
 		n.meter.listed(n.flow.Name, !n.down)
 		next := n.flow.Poll
-		if n.again > 0 {
-			next = min(next, n.again)
+		for _, d := range []time.Duration{n.again, n.due} {
+			if d > 0 {
+				next = min(next, d)
+			}
 		}
 		n.sleep(ctx, key, next)
 	}
@@ -238,8 +240,8 @@ func (n *intake) watch(ctx context.Context, w transports.Watcher) error {
 
 // soon asks a pass of the intake after d without holding `once` up.
 func (n *intake) soon(d time.Duration) {
-	if n.again == 0 || d < n.again {
-		n.again = d
+	if n.due == 0 || d < n.due {
+		n.due = d
 	}
 }
 
