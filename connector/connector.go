@@ -20,6 +20,7 @@ import (
 
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/transports"
@@ -58,6 +59,12 @@ type Supporter interface {
 	Supports(kind payment.Kind, op payment.Operation) bool
 }
 
+// Fitter is the ability to say of one instruction, beforehand and without asking anybody, what the PSP would not take: nil
+// when nothing is known against it. It is asked before what is known is: only of what no later day makes wrong.
+type Fitter interface {
+	Fits(in *payment.Instruction) *message.Text
+}
+
 // Referrer is the ability to say whether the PSP finds an operation's target by the merchant's reference alone; a gateway
 // without it is taken to.
 type Referrer interface{ ByReference() bool }
@@ -85,8 +92,9 @@ type Flow struct {
 	Account string
 	Mode    string // test or production
 	Can     func(kind payment.Kind, op payment.Operation) bool
-	Blind   bool // the PSP cannot be asked for an operation's target by its reference: the journal must know it
-	NoPage  bool // its PSP needs navette's page, and there is no public address: requests are refused (NV-2010)
+	Fits    func(in *payment.Instruction) *message.Text // what the PSP would not take of it; nil: nobody can say
+	Blind   bool                                        // the PSP cannot be asked for an operation's target by its reference: the journal must know it
+	NoPage  bool                                        // its PSP needs navette's page, and there is no public address: requests are refused (NV-2010)
 }
 
 // Account is one gateway, ready to run.

@@ -202,6 +202,11 @@ func (n *intake) unsupported(doc *mappings.Document) *message.Text {
 			return &t
 		}
 		if n.flow.Can == nil || n.flow.Can(in.Kind, in.Operation) {
+			if n.flow.Fits != nil {
+				if why := n.flow.Fits(in); why != nil {
+					return why
+				}
+			}
 			continue
 		}
 		t := message.New("NV-2002.request", "gateway", n.flow.Gateway)

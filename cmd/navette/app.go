@@ -207,6 +207,9 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 		if can, ok := accounts[f.Gateway].(connector.Supporter); ok {
 			flow.Can = func(kind payment.Kind, op payment.Operation) bool { return can.Supports(kind, op) }
 		}
+		if g, ok := accounts[f.Gateway].(connector.Fitter); ok {
+			flow.Fits = g.Fits
+		}
 		if asks, ok := accounts[f.Gateway].(connector.Referrer); ok {
 			flow.Blind = !asks.ByReference()
 		}

@@ -183,6 +183,9 @@ func (a *app) abilities(cfg *config.Config, s *sample) {
 	if can, ok := gw.(connector.Supporter); ok {
 		s.can = can.Supports
 	}
+	if g, ok := gw.(connector.Fitter); ok {
+		s.fits = g.Fits
+	}
 	s.noPage = noPage(cfg, gw)
 }
 

@@ -25,7 +25,8 @@ type sample struct {
 	mapping *mappings.Mapping
 	flow    *config.Flow // nil: the mapping alone
 	can     func(payment.Kind, payment.Operation) bool
-	noPage  bool // requests need a page that has no public address
+	fits    func(*payment.Instruction) *message.Text // what the PSP would not take of it; nil: nobody can say
+	noPage  bool                                     // requests need a page that has no public address
 	today   time.Time
 	lang    string
 	limit   int                                    // of findings shown; 0: all
@@ -150,7 +151,11 @@ func (e *examiner) judge(doc *mappings.Document) (string, error) {
 		case in.Kind == payment.Request && e.noPage:
 			e.errors.say(line, "NV-2010.missing", "gateway", e.flow.Gateway)
 		case e.can == nil || e.can(in.Kind, in.Operation):
-			continue
+			why := e.unfit(in)
+			if why == nil {
+				continue
+			}
+			e.errors.say(line, why.Key, why.Args...)
 		case in.Kind == payment.Request:
 			e.errors.say(line, "NV-2002.request", "gateway", e.flow.Gateway)
 		default:
@@ -279,6 +284,14 @@ func (e *examiner) overLimit(doc *mappings.Document) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// unfit asks the gateway what it would not take of an instruction.
+func (e *examiner) unfit(in *payment.Instruction) *message.Text {
+	if e.fits == nil {
+		return nil
+	}
+	return e.fits(in)
 }
 
 // limitsIn gives the flow's bounds in a currency; what is not bounded is as large as can be.

@@ -193,15 +193,14 @@ func encode(v any) []byte {
 	return b
 }
 
-// Fits says what the PSP would not take of an instruction, before anything is sent; nil: nothing is known against it. What
-// has aged since it was taken (an expiry date) is asked again at sending.
+// Fits says what the PSP would not take of an instruction, before anything is sent; nil: nothing is known against it.
 func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
 	switch {
 	case !in.Amount.IsZero() && strings.Contains(doubtfulCurrencies, in.Amount.Currency):
 		return g.say("NV-2002.currency", "currency", in.Amount.Currency)
 	case !in.Amount.IsZero() && in.Amount.Minor <= 0, in.Kind == payment.Request && in.Amount.IsZero():
 		return g.say("NV-2002.amount")
-	case in.Kind == payment.Operate && in.TransactionID == "" && in.PaymentID == "" && !plain(in.Reference):
+	case in.Kind == payment.Operate && in.TransactionID == "" && in.PaymentID == "" && in.Reference == "":
 		return g.say("NV-2002.target")
 	case in.Kind == payment.Operate && in.Operation == payment.Modify && in.Amount.IsZero() && in.Date == "":
 		return g.say("NV-2002.modify")
@@ -220,14 +219,19 @@ func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
 	if _, ok := method(in.Method); !ok {
 		return g.say("NV-2002.method", "method", in.Method)
 	}
-	if in.ExpiresOn != "" {
-		day, err := time.Parse(time.DateOnly, in.ExpiresOn)
-		end, now := day.Add(24*time.Hour-time.Second), g.now()
-		if err != nil || now.After(end) || end.Sub(now) > MaxExpiry {
-			return g.say("NV-2002.expiry", "date", in.ExpiresOn, "days", "90")
-		}
+	if end, ok := lastMoment(in); !ok || end.Sub(g.now()) > MaxExpiry {
+		return g.say("NV-2002.expiry", "date", in.ExpiresOn, "days", "90")
 	}
 	return nil
+}
+
+// lastMoment is when a request's day of expiry ends, as its order says it; the zero time when it names none.
+func lastMoment(in *payment.Instruction) (time.Time, bool) {
+	if in.ExpiresOn == "" {
+		return time.Time{}, true
+	}
+	day, err := time.Parse(time.DateOnly, in.ExpiresOn)
+	return day.Add(24*time.Hour - time.Second), err == nil
 }
 
 func (g *Gateway) say(key string, args ...string) *message.Text {

@@ -23,7 +23,7 @@ func (g *Gateway) lookOperation(ctx context.Context, in *payment.Instruction) (p
 	case err != nil:
 		return payment.Outcome{Code: gateway.CodeOf(err), Message: err.Error()}, err
 	case t.why != nil:
-		return payment.Outcome{}, gateway.Unsupported("several transactions under this reference")
+		return payment.Outcome{}, gateway.Unsupported("not one transaction under this reference")
 	case t.uuid == "":
 		return g.lookAtOrder(in, t.order)
 	}

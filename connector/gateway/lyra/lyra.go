@@ -125,6 +125,9 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 		return g.refuse(*why), nil
 	}
 	if in.Kind == payment.Request {
+		if end, _ := lastMoment(in); !end.IsZero() && g.now().After(end) { // it has expired since it was taken
+			return g.refuse(*g.say("NV-2002.expiry", "date", in.ExpiresOn, "days", "90")), nil
+		}
 		return g.create(ctx, in)
 	}
 	return g.operate(ctx, in)

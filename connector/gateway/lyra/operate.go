@@ -26,12 +26,18 @@ func (g *Gateway) find(ctx context.Context, in *payment.Instruction, missing err
 		t.uuid = in.TransactionID
 		return t, nil
 	}
-	orderID, key := in.Reference, ""
-	switch rest, found := strings.CutPrefix(in.PaymentID, foundPrefix); {
+	orderID, key, paymentID := in.Reference, "", in.PaymentID
+	if paymentID == "" { // the journal knows which request the reference means
+		paymentID = in.Target.PaymentID
+	}
+	switch rest, found := strings.CutPrefix(paymentID, foundPrefix); {
 	case found:
 		orderID, key, _ = strings.Cut(rest, "/")
-	case in.PaymentID != "":
-		if t.order, err = g.order(ctx, in.PaymentID, missing); err != nil {
+	case paymentID == "" && !plain(orderID):
+		t.why = g.say("NV-2002.target")
+		return t, nil
+	case paymentID != "":
+		if t.order, err = g.order(ctx, paymentID, missing); err != nil {
 			return t, err
 		}
 		if o := t.order; o.Status != "PAID" && (o.Status != "RUNNING" || o.Transactions != nil) && len(o.Transactions) == 0 {

@@ -267,6 +267,12 @@ func TestTargets(t *testing.T) {
 			_, third, _ := w.paid(t, 3, manual)
 			run(payment.Instruction{Operation: payment.Cancel, PaymentID: third}, "done CANCELLED 100.00 EUR")
 
+			// What the journal knows of the request under a reference that the PSP knows by another name.
+			dep, fourth, _ := w.paid(t, 6, func(in *payment.Instruction) { in.Part = "deposit" })
+			run(payment.Instruction{Operation: payment.Consult, Reference: dep.Reference}, "NV-2001 [PSP_010]")
+			run(payment.Instruction{Operation: payment.Consult, Reference: dep.Reference, Part: "deposit", Date: "2026-11-24", Target: payment.Target{ID: 1, PaymentID: fourth}}, "done AUTHORISED 100.00 EUR")
+			run(payment.Instruction{Operation: payment.Consult, Reference: "with a blank", Target: payment.Target{ID: 1, PaymentID: fourth}}, "done AUTHORISED 100.00 EUR")
+
 			// Two good payments under one reference: a person names the one that is meant.
 			a, _, _ := w.paid(t, 4, nil)
 			w.paid(t, 5, func(in *payment.Instruction) { in.Reference = a.Reference; in.Metadata = nil })
