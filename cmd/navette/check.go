@@ -253,6 +253,15 @@ func (a *app) printSetup(s *setup) error {
 		next = "ui.check.fine_noflow"
 	}
 	a.printf("\n%s\n", a.say(next, "dir", s.cfg.Process.ConfigDir))
+	var rehearsing []string
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Flows)) {
+		if !s.cfg.Gateways[s.cfg.Flows[name].Gateway].Production() {
+			rehearsing = append(rehearsing, name)
+		}
+	}
+	if rehearsing != nil {
+		a.printf("%s\n", a.say("ui.check.rehearsing", "flows", strings.Join(rehearsing, ", ")))
+	}
 	return nil
 }
 

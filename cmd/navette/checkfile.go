@@ -240,7 +240,7 @@ func (a *app) printTally(s *sample, t *tally) {
 	switch {
 	case t.errors.count > 0:
 	case s.flow != nil:
-		a.printf("%s\n", a.say("ui.check.drop", "in", s.flow.In))
+		a.printf("%s\n", a.say("ui.check.drop", "in", s.flow.In, "once", a.typed("once")))
 	default:
 		a.printf("%s\n", a.say("ui.check.nothing"))
 	}

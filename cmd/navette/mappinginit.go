@@ -153,6 +153,25 @@ func viewProposal(p *propose.Proposal, path, out, lang string) initView {
 
 // printProposal says what was seen, what was guessed, what the sample gives, and what to type next.
 func (a *app) printProposal(p *propose.Proposal, path, out string, again bool) {
+	a.printSeen(p, path)
+	if out == "" {
+		a.printf("%s\n", a.say("ui.mapping.init.next_out", "path", clean(path), "name", p.Name))
+		return
+	}
+	key := "ui.mapping.init.written"
+	if again {
+		key = "ui.mapping.init.again"
+	}
+	a.printf("%s\n", a.say(key, "path", clean(out)))
+	shown := out
+	if !filepath.IsAbs(out) && !strings.ContainsRune(out, filepath.Separator) {
+		shown = "./" + out
+	}
+	a.printf("%s\n", a.say("ui.mapping.init.next", "path", clean(path), "out", clean(shown), "name", p.Name))
+}
+
+// printSeen says what was seen, what was guessed and what the sample gives.
+func (a *app) printSeen(p *propose.Proposal, path string) {
 	var facts []string
 	for _, f := range p.Source {
 		facts = append(facts, f.Key+" "+strconv.Quote(f.Value))
@@ -191,20 +210,6 @@ func (a *app) printProposal(p *propose.Proposal, path, out string, again bool) {
 	}
 	a.printf("\n")
 	a.printTrial(p)
-	if out == "" {
-		a.printf("%s\n", a.say("ui.mapping.init.next_out", "path", clean(path), "name", p.Name))
-		return
-	}
-	key := "ui.mapping.init.written"
-	if again {
-		key = "ui.mapping.init.again"
-	}
-	a.printf("%s\n", a.say(key, "path", clean(out)))
-	shown := out
-	if !filepath.IsAbs(out) && !strings.ContainsRune(out, filepath.Separator) {
-		shown = "./" + out
-	}
-	a.printf("%s\n", a.say("ui.mapping.init.next", "path", clean(path), "out", clean(shown), "name", p.Name))
 }
 
 // printTrial says what the proposal makes of the sample it was made from.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -195,13 +197,45 @@ func (a *app) onceCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
+		began := time.Now()
 		err = s.connector.Once(ctx, oncePatience)
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil // told to stop: what is left goes on at the next run
 		}
-		return err
+		return errors.Join(err, a.tellPass(ctx, j, cfg, began))
 	})
 }
+
+// tellPass says what a pass took and where its answers are, and nothing when it took nothing (cron).
+func (a *app) tellPass(ctx context.Context, j *journal.Journal, cfg *config.Config, began time.Time) error {
+	files, err := j.RecentFiles(ctx, "", passFiles)
+	if err != nil {
+		return err
+	}
+	shown := ""
+	for _, f := range slices.Backward(files) {
+		flow := cfg.Flows[f.Flow]
+		if f.ReceivedAt < began.UnixMicro() || flow == nil {
+			continue
+		}
+		counts := a.say("ui.file.state." + f.State)
+		if f.Judged {
+			counts = a.say("ui.once.counts", "accepted", a.number(f.Accepted), "held", a.number(f.Held), "rejected", a.number(f.Rejected), "skipped", a.number(f.Skipped), "duplicate", a.number(f.DuplicateRows))
+		}
+		if f.Code != "" {
+			counts += " " + f.Code + " " + clean(f.Message)
+		}
+		a.printf("%s\n", a.say("ui.once.file", "id", "f"+strconv.FormatInt(f.ID, 10), "file", clean(f.Name), "counts", counts, "out", flow.Out))
+		shown = f.Flow
+	}
+	if shown != "" {
+		a.printf("%s\n", a.say("ui.once.next", "files", a.typed("files"), "where", a.typed("where", "REF")))
+	}
+	return nil
+}
+
+// passFiles bounds how many files a pass is told to have taken.
+const passFiles = 50
 
 // oncePatience is how long `once` waits for a doubt to be looked up, or for a gateway that asks to be left alone.
 const oncePatience = 10 * time.Second

@@ -17,6 +17,7 @@ type Trial struct {
 	Problems                                         []mappings.Problem        // the first of each code
 	Refused                                          *mappings.FileError       // the file as a whole
 	References                                       int                       // different ones among the accepted
+	First                                            string                    // the first of them
 }
 
 // worth is the share of rows that are understood; 0 where nothing is.
@@ -67,6 +68,9 @@ func (s *sample) try(m *mappings.Mapping) (t Trial) {
 			t.Accepted++
 			for _, in := range doc.Instructions {
 				known[in.Reference+in.TransactionID] = true
+				if t.First == "" {
+					t.First = in.Reference + in.TransactionID
+				}
 				if !in.Amount.IsZero() {
 					if sum, err := add(t.Total[in.Amount.Currency], in.Amount); err == nil {
 						t.Total[in.Amount.Currency] = sum
