@@ -87,6 +87,7 @@ func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 			}
 			return tx.SetDue("poll", p.InstructionID, in.Account, at, 0)
 		})
+		d.wakeOne("follow:" + in.Account)
 	}
 	return notYet(err)
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/gateway/paybox"
+	"github.com/navette-connect/navette/connector/gateway/payboxsim"
 )
 
 func openPaybox(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
@@ -18,4 +20,22 @@ func openPaybox(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
 		}
 	}
 	return paybox.New(o)
+}
+
+// payboxPSP is Paybox to rehearse with.
+func payboxPSP(f sandboxFlags) (rehearsal, error) {
+	o := payboxsim.Options{Seed: f.seed}
+	if f.script != "" {
+		text, err := os.ReadFile(f.script)
+		if err != nil {
+			return nil, err
+		}
+		if o.Script, err = payboxsim.ParseScript(text); err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", f.script, err))
+		}
+	}
+	if f.lost > 0 {
+		o.Faults.Share = map[string]float64{"lost": f.lost}
+	}
+	return payboxsim.New(o)
 }

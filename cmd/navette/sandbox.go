@@ -43,6 +43,7 @@ func sandboxPSPs() map[string]psp {
 	return map[string]psp{
 		"generic": {[]string{"personality", "file", "webhook-secret"}, genericPSP, ""},
 		"lyra":    {nil, lyraPSP, "ui.sandbox.hint.lyra"},
+		"paybox":  {nil, payboxPSP, "ui.sandbox.hint.paybox"},
 	}
 }
 

@@ -56,6 +56,13 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	if err != nil || parts != 1 {
 		return payment.Target{}, err
 	}
+	if in.Operation == payment.Refund { // not every PSP tells of a part that went back: what we sent ourselves counts
+		a, err := j.ActsOn(ctx, payment.Refund, in.Account, found, 0, in.ID)
+		if err != nil {
+			return payment.Target{}, err
+		}
+		found.Refunded = max(found.Refunded, a.Done)
+	}
 	return found, nil
 }
 

@@ -32,8 +32,8 @@ type visit struct {
 type notice struct{ url, body string }
 
 // Handler serves PPPS on two "hosts" (/PPPS.php, /second/PPPS.php), the hosted page (/php/), and for rehearsals, without
-// any login: GET /_public_key, /_ledger, /_faults; POST /_faults, /_clock {"advance":"24h"}, /_transactions, /_pay
-// {"order":…}. Keep it on the loopback.
+// any login: GET /_public_key, /_ledger, /_faults; POST /_faults, /_clock {"advance":"24h"}, /_transactions. Keep it on
+// the loopback.
 func (p *PSP) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /PPPS.php", p.servePPPS("main"))
