@@ -390,6 +390,9 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 		if err := n.supersede(tx, f); err != nil {
 			return err
 		}
+		if err := tx.Appear(f); err != nil {
+			return err
+		}
 		if err := tx.SetFlow(f.Flow, "last_file_at", now); err != nil {
 			return err
 		}

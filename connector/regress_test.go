@@ -146,6 +146,9 @@ func (s *stage) once() error {
 	}
 	c := New(setup)
 	err = c.Once(ctx, 10*time.Second)
+	if differs, err := j.CheckTally(ctx); differs != "" || err != nil {
+		s.t.Errorf("tally: %s %v", differs, err)
+	}
 	if s.after != nil {
 		s.after(c)
 	}

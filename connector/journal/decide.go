@@ -237,6 +237,9 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := tx.another(it.Source.Flow); err != nil {
+		return 0, err
+	}
 	_, err = tx.exec("UPDATE file SET state = 'accepted' WHERE id = ? AND state = 'done'", it.FileID)
 	return id, err
 }
@@ -270,8 +273,7 @@ func (j *Journal) FlowStatus(ctx context.Context, flow string) (s Status, err er
 	if err := j.each(ctx, "SELECT state, count(*) FROM file WHERE flow = ? GROUP BY state", []any{flow}, into(s.Files)); err != nil {
 		return s, err
 	}
-	err = j.each(ctx, "SELECT i.state, count(*) FROM instruction i JOIN file f ON f.id = i.file_id AND f.judged = 1 WHERE i.flow = ? GROUP BY i.state", []any{flow}, into(s.Rows))
-	return s, err
+	return s, j.tallied(ctx, flow, s.Rows)
 }
 
 // Entry is one row with where it stands, as `navette rows` prints it.
@@ -341,6 +343,13 @@ func (j *Journal) Ready(ctx context.Context) error {
 
 // Doubt puts an instruction that a look-up held back into doubt, so that a person can resolve it.
 func (tx *Tx) Doubt(id int64) error {
-	_, err := tx.exec("UPDATE instruction SET state = 'uncertain' WHERE id = ? AND state = 'held' AND code = 'NV-2102'", id)
-	return err
+	changes := map[tallyKey]int64{}
+	err := tx.each("UPDATE instruction SET state = 'uncertain' WHERE id = ? AND state = 'held' AND code = 'NV-2102' RETURNING flow", []any{id}, func(r *sql.Rows) error {
+		var flow string
+		err := r.Scan(&flow)
+		changes[tallyKey{flow, payment.Held}]--
+		changes[tallyKey{flow, payment.Accepted}]++
+		return err
+	})
+	return errors.Join(err, tx.tally(changes))
 }

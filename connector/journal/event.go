@@ -47,6 +47,15 @@ func (tx *Tx) AddEvents(list []Event) error {
  method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, tell) VALUES `, 19, args); err != nil {
 		return err
 	}
+	changes := map[tallyKey]int64{}
+	for i := range list {
+		e := &list[i]
+		changes[tallyKey{e.Flow, class(e.Previous)}]--
+		changes[tallyKey{e.Flow, class(e.State)}]++
+	}
+	if err := tx.tally(changes); err != nil {
+		return err
+	}
 	for i := range list {
 		if e := &list[i]; e.Moved != 0 {
 			if err := tx.addTransaction(e); err != nil {
@@ -147,9 +156,24 @@ func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, 
 		Method: next.Method, PaymentID: it.OwnPaymentID, TransactionID: next.TransactionID, OccurredAt: at, Reason: n.Reason, PSPEvent: n.EventID, Tell: happened.Tell}
 	if payment.Beyond(next.State) && (it.State == payment.Refused || it.State == payment.Expired || it.State == payment.Cancelled) {
 		// Paid late: whoever was asked anew must not pay twice. A person decides about what was not sent yet.
-		n, err := tx.exec(`UPDATE instruction SET state = 'held', code = 'NV-1404', message = ? WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ? AND state = 'accepted'`,
-			late, it.Lane, it.Part, account, it.Namespace, it.ID)
-		if err != nil {
+		n := 0
+		changes := map[tallyKey]int64{}
+		if err := tx.each(`UPDATE instruction SET state = 'held', code = 'NV-1404', message = ? WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ? AND state = 'accepted'
+ RETURNING flow, (SELECT judged FROM file WHERE file.id = instruction.file_id)`, []any{late, it.Lane, it.Part, account, it.Namespace, it.ID}, func(r *sql.Rows) error {
+			var flow string
+			var judged bool
+			err := r.Scan(&flow, &judged)
+			n++
+			if !judged { // not counted yet
+				return err
+			}
+			changes[tallyKey{flow, payment.Accepted}]--
+			changes[tallyKey{flow, payment.Held}]++
+			return err
+		}); err != nil {
+			return true, 0, err
+		}
+		if err := tx.tally(changes); err != nil {
 			return true, 0, err
 		}
 		if n > 0 {

@@ -46,6 +46,9 @@ func take(t *testing.T, j *journal.Journal, flow string, refs ...string) journal
 		if err := tx.Stage(&f, docs); err != nil {
 			return err
 		}
+		if err := tx.Appear(&f); err != nil {
+			return err
+		}
 		return tx.SetFile(f.ID, []string{journal.FileClaiming}, "state", journal.FileAccepted, "judged", 1, "judged_at", tx.Now, "n_accepted", len(refs))
 	})
 	if err != nil {

@@ -152,6 +152,12 @@ CREATE TABLE page (
   opened_at BIGINT NOT NULL DEFAULT 0,      -- first form given out: from now on the PSP may know of it
   closed_at BIGINT NOT NULL DEFAULT 0);     -- no form any more: the request is being cancelled
 CREATE INDEX page_instruction ON page (instruction_id);
+`, `
+-- Instructions by flow and state, moved with the events; accepted stands for sending and uncertain, too.
+CREATE TABLE tally (flow TEXT NOT NULL, state TEXT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (flow, state));
+INSERT INTO tally SELECT i.flow, CASE WHEN i.state IN ('sending', 'uncertain') THEN 'accepted' ELSE i.state END, count(*) FROM instruction i JOIN file f ON f.id = i.file_id
+ WHERE f.judged = 1 GROUP BY 1, 2;
+CREATE INDEX instruction_uncertain ON instruction (flow) WHERE state = 'uncertain';
 `,
 }
 

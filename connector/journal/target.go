@@ -122,6 +122,9 @@ func (tx *Tx) Cancelling(of *Item, file, line int64, reason string) (id int64, e
 		payment.Identity(&in), payment.Fingerprint(&in, ""), encodeBody(&in)); err != nil {
 		return 0, err
 	}
+	if err := tx.another(f.Flow); err != nil {
+		return 0, err
+	}
 	_, err = tx.exec("UPDATE file SET state = 'accepted' WHERE id = ? AND state = 'done'", file)
 	return id, err
 }
