@@ -198,6 +198,14 @@ func (w *simWorld) verify(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	j, err := sqlite.View(t.Context(), filepath.Join(w.dir, "state"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if differs, err := j.CheckTally(t.Context()); differs != "" || err != nil {
+		t.Errorf("seed %d: tally: %s %v", seed, differs, err)
+	}
 	effects := map[string]int{}
 	for _, e := range ledger.Keys {
 		effects[e.Reference] += e.Effects
