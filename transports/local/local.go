@@ -224,7 +224,15 @@ func (b *Box) makeDir(dir string) error {
 	if err := b.ask("mkdir", dir); err != nil {
 		return before(err)
 	}
-	if err := again(func() error { return unix.Mkdirat(d.fd(), name, 0o700) }); err != nil {
+	var up unix.Stat_t
+	if err := unix.Fstat(d.fd(), &up); err != nil {
+		return before(err)
+	}
+	mode := uint32(0o700)
+	if up.Mode&unix.S_ISGID != 0 { // group and setgid come by themselves, and a confined service may not set the bit later
+		mode |= up.Mode & 0o070
+	}
+	if err := again(func() error { return unix.Mkdirat(d.fd(), name, mode) }); err != nil {
 		if errors.Is(err, unix.EEXIST) { // somebody was faster, or a dangling link is in the way
 			if info, err := os.Stat(dir); err == nil && info.IsDir() {
 				return nil
@@ -233,18 +241,14 @@ func (b *Box) makeDir(dir string) error {
 		}
 		return before(err)
 	}
-	if err := inherit(d, name); err != nil {
+	if err := inherit(d, name, up); err != nil {
 		return before(err)
 	}
 	return d.sync()
 }
 
 // inherit gives a new folder the owner, group and rights of the one it is in, as far as that is allowed.
-func inherit(above *folder, name string) error {
-	var up unix.Stat_t
-	if err := unix.Fstat(above.fd(), &up); err != nil {
-		return err
-	}
+func inherit(above *folder, name string, up unix.Stat_t) error {
 	fd, err := openAt(above.fd(), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
@@ -253,7 +257,12 @@ func inherit(above *folder, name string) error {
 	if unix.Fchown(fd, int(up.Uid), int(up.Gid)) != nil {
 		_ = unix.Fchown(fd, -1, int(up.Gid))
 	}
-	return refusable(unix.Fchmod(fd, uint32(up.Mode)&(unix.S_ISGID|0o070)|0o700))
+	want := up.Mode&(unix.S_ISGID|0o070) | 0o700
+	var now unix.Stat_t
+	if err := unix.Fstat(fd, &now); err == nil && now.Mode&0o7777 == want {
+		return nil
+	}
+	return refusable(unix.Fchmod(fd, want))
 }
 
 func openAt(dirfd int, name string, flags int, mode uint32) (fd int, err error) {
