@@ -126,6 +126,10 @@ type Setup struct {
 	Meter          *Meter                  // nil: nothing is counted
 	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
 	PublicURL string
+
+	DiskFloor int64                 // bytes it keeps free: nothing is taken below, nothing sent below a quarter; 0: no floor
+	Free      func() (int64, error) // free bytes of it; asked of the system when nil
+	Tell      func(Outlook)         // told how things stand, every few seconds; may be nil
 }
 
 // Closer ends what a gateway keeps open.

@@ -147,6 +147,9 @@ func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error
 	if d.gate.closed(d.now()) {
 		return 0, nil // nothing leaves: nothing more is put in doubt
 	}
+	if d.full() {
+		return 0, nil // its answer might not be kept
+	}
 	now := d.now().UnixMicro()
 	files, err := d.j.SendableFiles(ctx, d.account.Account, now)
 	if err != nil || len(files) == 0 {
@@ -272,6 +275,7 @@ func (d *dispatch) work(ctx context.Context) {
 				d.count(-1, 0)
 				continue
 			}
+			d.meter.answered(d.account.Name, &it.Instruction, a.State)
 			d.count(0, 1)
 			d.answers <- a
 			d.count(-1, 0)
@@ -431,7 +435,6 @@ func (d *dispatch) record(ctx context.Context) {
 		}
 		late.Stop()
 		d.keep(ctx, batch)
-		d.meter.answered(d.account.Name, batch)
 		d.count(0, -len(batch))
 		d.stir()
 	}

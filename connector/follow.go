@@ -70,6 +70,7 @@ func (w *follow) changes(ctx context.Context, cursor string) error {
 		return nil
 	}
 	for ctx.Err() == nil {
+		w.pulses.beat("follow:" + w.account.Account)
 		list, next, err := feed.Changes(ctx, cursor, page)
 		if errors.Is(err, payment.ErrUnsupported) {
 			if was := w.feed.Swap(feedNo); was == feedYes || was == feedUnknown && cursor != "" {
@@ -244,6 +245,7 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 			return nil
 		}
 		in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: paymentID}
+		w.pulses.beat("follow:" + w.account.Account)
 		begun := time.Now()
 		s, err = reader.Read(ctx, &in)
 		w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))

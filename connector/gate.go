@@ -14,6 +14,7 @@ type gate struct {
 	fails   int
 	probing bool
 	opened  func() // told when the gate opens after it was shut; may be nil
+	waiting func() // told now and then while somebody waits to pass; may be nil
 }
 
 // closed tells whether nothing may leave now.
@@ -77,6 +78,9 @@ func (g *gate) pass(ctx context.Context, now func() time.Time) bool {
 			return ctx.Err() == nil
 		}
 		g.mu.Unlock()
+		if g.waiting != nil {
+			g.waiting()
+		}
 		select {
 		case <-ctx.Done():
 			return false

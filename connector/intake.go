@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,7 +34,8 @@ type intake struct {
 	again    time.Duration
 	due      time.Duration
 	settling int
-	down     bool // the folder could not be listed in this pass
+	down     bool         // the folder could not be listed in this pass
+	oldest   atomic.Int64 // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
 
 	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought
 	taken map[string]shape // files that were taken where they lie; nil: not asked yet
@@ -86,6 +88,9 @@ func (n *intake) pass(ctx context.Context) error {
 		width = 1
 	}
 	for group := range slices.Chunk(ready, width) {
+		if err := n.room(sizeOf(group)); err != nil { // what is in flight must still be recorded
+			return errors.Join(append(errs, err)...)
+		}
 		more, err := n.takeGroup(ctx, group)
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -177,6 +182,7 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	}
 	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.flow.Quiet, Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
 	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
+	n.oldest.Store(oldestOf(&look))
 	n.settling += look.Settling
 	if look.Settling > 0 {
 		n.again = max(n.again, look.Again, 2*time.Millisecond)
@@ -197,6 +203,30 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		ready = append(ready, r)
 	}
 	return ready, nil
+}
+
+// oldestOf is since when the oldest file of a folder waits, microseconds since 1970; 0 for none.
+func oldestOf(look *transports.Look) (us int64) {
+	note := func(at time.Time) {
+		if t := at.UnixMicro(); us == 0 || t < us {
+			us = t
+		}
+	}
+	for i := range look.Ready {
+		note(look.Ready[i].Since)
+	}
+	for i := range look.Waiting {
+		note(look.Waiting[i].Since)
+	}
+	return us
+}
+
+// sizeOf adds up the bytes of files.
+func sizeOf(group []transports.Ready) (bytes int64) {
+	for i := range group {
+		bytes += group[i].File.Size
+	}
+	return bytes
 }
 
 // unmark moves the markers of a taken file away with it; they are in the journal, since a marker left behind would make
@@ -344,7 +374,7 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 	if strings.Contains(f.Released, "NV-1504.bytes") {
 		limit = 0 // a person let it through
 	}
-	digest, size, err := n.spool.Take(ctx, r, limit)
+	digest, size, err := n.spool.Take(ctx, moving{r, func() { n.pulses.beat("intake:" + n.flow.Name) }}, limit)
 	if c := r.Close(); err == nil {
 		err = c
 	}

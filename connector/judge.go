@@ -88,6 +88,7 @@ func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.R
 		if len(staged) == 0 {
 			return nil
 		}
+		n.pulses.beat("intake:" + n.flow.Name)
 		if err := n.fault("stage"); err != nil {
 			return err
 		}
@@ -277,6 +278,7 @@ func (n *intake) known(ctx context.Context, f *journal.File) error {
 	p := policy{flow: f.Flow, account: f.Account, namespace: n.flow.Namespace, onKnown: n.flow.OnKnown, onEnded: n.flow.OnEnded,
 		differs: func(id, known int64) string { return n.differs(ctx, id, known) }}
 	for after := first - 1; after < last; after += chunk {
+		n.pulses.beat("intake:" + n.flow.Name)
 		matches, err := n.j.Matches(ctx, f, after, min(after+chunk, last))
 		if err != nil {
 			return err
@@ -415,7 +417,7 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 	}
 	f.Stem = given
 	n.meter.file(f.Flow, to)
-	n.meter.rows(f)
+	n.meter.rows(f, string(n.flow.Mapping.Kind))
 	n.log.Info().Str("event", "file."+to).Int64("file", f.ID).Str("code", f.Code).Int64("rows", rows).Int64("accepted", f.Accepted).Int64("held", f.Held).
 		Int64("rejected", f.Rejected).Int64("skipped", f.Skipped).Int64("duplicate", f.DuplicateRows).Str("sha256", f.SHA256[:min(12, len(f.SHA256))]).Msg("file judged")
 	n.stir()

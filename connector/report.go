@@ -155,6 +155,8 @@ func (e *engine) lines(ctx context.Context, f *journal.File, what int, to func(*
 		return e.j.Lines(ctx, file, after, rows, what == complete)
 	}
 	for after := int64(0); ; {
+		e.pulses.beat("intake:" + f.Flow)
+		e.pulses.beat("report:" + f.Flow)
 		list, err := read(after)
 		if err != nil || len(list) == 0 {
 			return err

@@ -27,6 +27,7 @@ type engine struct {
 	log      zerolog.Logger
 	alarms   *once
 	judging  sync.Mutex
+	pulses   *pulses
 
 	recovering atomic.Bool  // nothing is sent: the journal is not the one that worked here
 	consult    atomic.Int64 // until when everything is looked up before it is sent, microseconds since 1970
@@ -66,6 +67,7 @@ func New(s Setup) *Connector {
 			limit = rate.NewLimiter(rate.Limit(a.Rate), max(int(a.Rate), 1))
 		}
 		d := &dispatch{engine: e, account: a, log: log, limit: limit, alarms: e.alarms, lang: or(s.Lang, "fr")}
+		d.gate.waiting = func() { e.pulses.beat("follow:" + a.Account) }
 		d.gate.opened = func() { e.alarms.clear(log, "gateway:"+a.Name) }
 		d.queue, d.answers = make(chan journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024)
 		f := &follow{engine: e, account: a, dispatch: d, log: log, alarms: e.alarms}
@@ -76,7 +78,20 @@ func New(s Setup) *Connector {
 		e.intakes = append(e.intakes, &intake{engine: e, flow: f, log: log, alarms: e.alarms})
 		e.reports = append(e.reports, &report{engine: e, flow: f, log: log, alarms: e.alarms})
 	}
+	e.pulses = newPulses(e.loops())
 	return &Connector{e}
+}
+
+// loops names the loops that must move; each sleeps under its name.
+func (e *engine) loops() []string {
+	names := []string{"decide"}
+	for _, d := range e.dispatches {
+		names = append(names, "dispatch:"+d.account.Account, "follow:"+d.account.Account)
+	}
+	for _, n := range e.intakes {
+		names = append(names, "intake:"+n.flow.Name, "report:"+n.flow.Name)
+	}
+	return names
 }
 
 func (e *engine) fault(point string) error {
@@ -120,6 +135,8 @@ func (e *engine) stir() {
 func (e *engine) sleep(ctx context.Context, name string, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
+	e.pulses.rest(name, d)
+	defer e.pulses.beat(name)
 	select {
 	case <-ctx.Done():
 	case <-t.C:
@@ -184,6 +201,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	}
 	run("decide", e.decideLoop)
 	run("marker", e.markLoop)
+	run("watch", (&watch{engine: e}).run)
 	loops.Wait()
 	if err := e.mark(context.WithoutCancel(ctx)); err != nil {
 		e.log.Warn().Str("event", "marker").Err(err).Msg("the journal's marker was not written")

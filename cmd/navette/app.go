@@ -85,6 +85,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.demoCommand(), a.checkCommand(), a.whereCommand(), a.statusCommand(), a.filesCommand(), a.rowsCommand(),
 		a.sandboxCommand(), a.mappingCommand(), a.flowCommand(), a.explainCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.doctorCommand(), a.hostkeyCommand(), a.partnerCommand())
+	root.AddCommand(a.unitCommand(), a.manCommand())
 	root.AddCommand(a.decisionCommands()...)
 	return a.localise(root)
 }
@@ -170,7 +171,8 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Host: hostname(), StateDir: cfg.Process.StateDir, NewJournal: a.newJournal, UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL}
+	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Host: hostname(), StateDir: cfg.Process.StateDir, NewJournal: a.newJournal, UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL,
+		DiskFloor: cfg.Process.FloorBytes, Tell: a.teller(log, cfg.Process.ConfigDir)}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]

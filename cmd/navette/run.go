@@ -52,9 +52,12 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	if err := markSchema(cfg.Process.StateDir); err != nil {
+		return err
+	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	meter := connector.NewMeter(reg)
+	meter := connector.NewMeter(reg, version)
 	place, err := a.openPlace(cfg)
 	if err != nil {
 		return err
@@ -67,6 +70,8 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	web := &listener{journal: j, gather: reg, log: log, lang: a.lang()}
 	web.serve(s.connector)
+	sd := &supervisor{log: log}
+	sd.watch(s.connector)
 	stopWeb, err := web.start(cfg.Process.Listen)
 	if err != nil {
 		return err
@@ -78,8 +83,8 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopPublic()) }()
 	log.Info().Str("event", "started").Str("version", version).Int("flows", len(cfg.Flows)).Str("listen", web.address).Msg("navette is running")
-	notify(log, daemon.SdNotifyReady)
-	go watchdog(ctx, log, j)
+	sd.notify(daemon.SdNotifyReady)
+	defer sd.feed(ctx, j)()
 	for {
 		ended := make(chan error, 1)
 		running, stop := context.WithCancel(ctx)
@@ -87,9 +92,9 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 			ended <- s.connector.Run(running)
 			close(ended) // whoever asks again learns that it is over
 		}()
-		next, err := a.await(ctx, log, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, place) })
+		next, err := a.await(ctx, log, sd, meter, reload, ended, func(cfg *config.Config) (*service, error) { return a.build(cfg, j, log, meter, place) })
 		if next == nil {
-			notify(log, daemon.SdNotifyStopping)
+			sd.notify(daemon.SdNotifyStopping)
 			stop()
 			if err == nil {
 				err = <-ended
@@ -106,13 +111,15 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 		}
 		s = next
 		web.serve(s.connector)
+		sd.watch(s.connector)
+		meter.Reloaded(true)
 		log.Info().Str("event", "config.reloaded").Int("flows", len(s.cfg.Flows)).Msg("the new configuration is in force")
-		notify(log, daemon.SdNotifyReady)
+		sd.notify(daemon.SdNotifyReady)
 	}
 }
 
 // await returns the next service after a good reload, or nil when it is time to stop (with the error that ended it).
-func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Signal, ended <-chan error, build func(*config.Config) (*service, error)) (*service, error) {
+func (a *app) await(ctx context.Context, log zerolog.Logger, sd *supervisor, meter *connector.Meter, reload <-chan os.Signal, ended <-chan error, build func(*config.Config) (*service, error)) (*service, error) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -123,7 +130,7 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 			}
 			return nil, err
 		case <-reload:
-			notify(log, daemon.SdNotifyReloading)
+			sd.notify(daemon.SdNotifyReloading)
 			cfg, err := a.load(config.SecretsRequired)
 			var next *service
 			if err == nil {
@@ -133,7 +140,8 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 				return next, nil
 			}
 			log.Error().Str("event", "config.refused").Err(errors.New(a.explainError(err))).Msg("the new configuration is not used; the old one stays")
-			notify(log, daemon.SdNotifyReady)
+			meter.Reloaded(false)
+			sd.notify(daemon.SdNotifyReady)
 		}
 	}
 }
@@ -142,36 +150,6 @@ func (a *app) await(ctx context.Context, log zerolog.Logger, reload <-chan os.Si
 func (a *app) openPlace(cfg *config.Config) (gatewayPlace, error) {
 	spool, err := connector.OpenSpool(filepath.Join(cfg.Process.StateDir, "spool"), a.hooks.point)
 	return gatewayPlace{stateDir: cfg.Process.StateDir, lang: cfg.Process.Lang, sandboxes: map[string]*sandbox.PSP{}, spool: spool}, err
-}
-
-// notify tells systemd, if it listens.
-func notify(log zerolog.Logger, state string) {
-	if state == daemon.SdNotifyReloading {
-		state = fmt.Sprintf("%s\nMONOTONIC_USEC=%d", state, time.Now().UnixMicro())
-	}
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Debug().Err(err).Msg("systemd was not told")
-	}
-}
-
-// watchdog feeds systemd's watchdog, each time only after the journal has proved that it can be written.
-func watchdog(ctx context.Context, log zerolog.Logger, j *journal.Journal) {
-	every, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || every == 0 {
-		return
-	}
-	tick := time.NewTicker(every / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := j.Ready(ctx); err == nil {
-				notify(log, daemon.SdNotifyWatchdog)
-			}
-		}
-	}
 }
 
 func (a *app) onceCommand() *cobra.Command {
@@ -241,8 +219,24 @@ const passFiles = 50
 const oncePatience = 10 * time.Second
 
 func (a *app) versionCommand() *cobra.Command {
-	return command("version", a.say("ui.version.short"), cobra.NoArgs, func(*cobra.Command, []string) error {
+	var schema bool
+	c := command("version", a.say("ui.version.short"), cobra.NoArgs, func(*cobra.Command, []string) error {
+		if schema {
+			a.printf("%d\n", journal.SchemaVersion())
+			return nil
+		}
 		a.printf("%s\n", a.say("ui.version", "version", version))
 		return nil
 	})
+	c.Flags().BoolVar(&schema, "schema", false, "")
+	return a.localise(c)
+}
+
+// markSchema notes beside the journal which schema it has, for the packages: an older one refuses to be installed over it.
+func markSchema(stateDir string) error {
+	name := filepath.Join(stateDir, "schema")
+	if err := os.WriteFile(name+".part", fmt.Appendf(nil, "%d\n", journal.SchemaVersion()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(name+".part", name)
 }

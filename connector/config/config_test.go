@@ -84,7 +84,7 @@ func TestReferenceBlock(t *testing.T) {
 		t.Errorf("gateway (-want +got):\n%s", diff)
 	}
 	wantProcess := Process{ConfigDir: c.Process.ConfigDir, StateDir: c.Process.StateDir, Listen: "127.0.0.1:8730", LogLevel: "info",
-		Lang: "en", Timezone: "Europe/Paris", Location: c.Process.Location}
+		Lang: "en", Timezone: "Europe/Paris", Location: c.Process.Location, DiskFloor: "500MB", FloorBytes: 500_000_000}
 	if diff := cmp.Diff(wantProcess, c.Process, cmp.AllowUnexported(Secret{}), cmp.Comparer(func(a, b *time.Location) bool { return a == b })); diff != "" {
 		t.Errorf("process (-want +got):\n%s", diff)
 	}

@@ -36,7 +36,19 @@ type Flow struct {
 	Order                                string // arrival | name
 	FourEyes                             string // "none" or a decimal amount in each file's currency
 	Decisions                            string // absolute, "" for none
+	Expect                               Expect
 }
+
+// Expect is what a flow expects of the ERP; what does not happen in time is told (NV-3021, NV-3022). Zero: nothing.
+type Expect struct {
+	Every   time.Duration // a file comes at least so often
+	By      string        // a file comes by this hour ("18:00") of each day
+	Days    uint8         // days that Every and By count, bit 0 Sunday; 0: all
+	Collect time.Duration // returns are taken away within
+}
+
+// On tells whether a day counts.
+func (e Expect) On(d time.Weekday) bool { return e.Days == 0 || e.Days&(1<<d) != 0 }
 
 // Limits of a flow; beyond them a file or row is held (NV-1504). Zero: no limit.
 type Limits struct {
@@ -57,6 +69,7 @@ func (b *builder) flows(section *object, c *Config, presets []string) map[string
 		o.decides(f, g)
 		o.limits(f, g)
 		o.gives(f)
+		o.expects(f)
 		o.folders(f)
 	})
 	return all
@@ -212,6 +225,50 @@ func (o *object) gives(f *Flow) {
 		f.FileMode = parsed(o, "file_mode", "0640", wantFileMode(), parseFileMode)
 	}
 	f.OutMarker = parsed(o, "out_marker", "", want{`une fin de nom comme ".ok"`, `an end of a name such as ".ok"`}, suffix)
+}
+
+// expects reads what the ERP is to do in time.
+func (o *object) expects(f *Flow) {
+	e := o.object("expect")
+	if e == nil {
+		return
+	}
+	defer e.finish()
+	f.Expect.Every = e.duration("every", "0s", 0, 365*day)
+	f.Expect.By = parsed(e, "by", "", want{`une heure comme "18:00"`, `an hour such as "18:00"`}, func(s string) (string, bool) {
+		_, err := time.Parse("15:04", s)
+		return s, s == "" || err == nil
+	})
+	f.Expect.Days = parsed(e, "days", "all", want{"all, weekdays, ou des jours comme mon-fri ou mon,wed,sat", "all, weekdays, or days such as mon-fri or mon,wed,sat"}, parseDays)
+	f.Expect.Collect = e.duration("collect", "0s", 0, 365*day)
+}
+
+// parseDays reads days of the week, one bit each: "all", "weekdays", "mon-fri", "mon,wed,sat".
+func parseDays(s string) (days uint8, ok bool) {
+	switch s {
+	case "all":
+		return 0, true
+	case "weekdays":
+		s = "mon-fri"
+	}
+	names := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	for part := range strings.SplitSeq(s, ",") {
+		first, last, span := strings.Cut(strings.TrimSpace(part), "-")
+		if !span {
+			last = first
+		}
+		from, to := slices.Index(names, first), slices.Index(names, last)
+		if from < 0 || to < 0 {
+			return 0, false
+		}
+		for d := from; ; d = (d + 1) % 7 {
+			days |= 1 << d
+			if d == to {
+				break
+			}
+		}
+	}
+	return days, true
 }
 
 // folders refuses two folders of one flow that are the same.

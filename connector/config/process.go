@@ -23,9 +23,11 @@ type Process struct {
 	Timezone     string `split_words:"true" desc:"of dates and file names (default Europe/Paris)"`
 	PublicURL    string `split_words:"true" desc:"where customers reach /pay and PSPs /hooks"`
 	PublicListen string `split_words:"true" desc:"a second address for /hooks and /pay alone"`
+	DiskFloor    string `split_words:"true" desc:"free space of the state directory below which nothing is taken (default 500MB; 0: none)"`
 
 	Location         *time.Location `ignored:"true"` // of Timezone
 	DatabasePassword Secret         `ignored:"true"` // from database.password; not in DatabaseURL
+	FloorBytes       int64          `ignored:"true"` // of DiskFloor
 }
 
 // Overrides are the flags of the command line; they beat everything else.
@@ -55,6 +57,7 @@ func (p *Process) settings() []setting {
 		{"timezone", "NAVETTE_TIMEZONE", "", "Europe/Paris", &p.Timezone},
 		{"public_url", "NAVETTE_PUBLIC_URL", "", "", &p.PublicURL},
 		{"public_listen", "NAVETTE_PUBLIC_LISTEN", "", "", &p.PublicListen},
+		{"disk_floor", "NAVETTE_DISK_FLOOR", "", "500MB", &p.DiskFloor},
 	}
 }
 
@@ -150,6 +153,11 @@ func (b *builder) checkProcess(p *Process, from map[string]origin) {
 	if p.PublicURL != "" {
 		b.publicURL(p, from["NAVETTE_PUBLIC_URL"], bad)
 	}
+	floor, ok := parseSize(p.DiskFloor)
+	if !ok {
+		bad("NAVETTE_DISK_FLOOR", p.DiskFloor, wantSize())
+	}
+	p.FloorBytes = floor
 	location, err := time.LoadLocation(p.Timezone)
 	if err != nil || p.Timezone == "Local" {
 		location = time.UTC

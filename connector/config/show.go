@@ -76,3 +76,15 @@ func quote(s string) string {
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
+
+// Credentials names the systemd credentials that the configuration asks for, each once, sorted.
+func (c *Config) Credentials() []string {
+	var names []string
+	for _, s := range c.shown {
+		if strings.HasSuffix(s.key, ".credential") && s.value != "" && !slices.Contains(names, s.value) {
+			names = append(names, s.value)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
