@@ -13,7 +13,7 @@ RACE = $(if $(or $(CI),$(shell command -v cc)),-race)
 # The folders whose tests kill the program; found, so that nobody keeps a list.
 KILLTESTS = $(shell grep -rlE --include='*_test.go' '^func TestKill' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: build demo test test-deps lint bench fuzz soak clean
+.PHONY: build demo packages test-packages test-system test test-deps lint bench fuzz soak clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o navette ./cmd/navette
@@ -31,6 +31,18 @@ lint:
 test: lint
 	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '^TestKill' $(KILLTESTS)
 	go test -vet=off $(RACE) -timeout 10m -skip '^TestKill' ./...
+
+# dist/navette_VERSION_ARCH.deb and .rpm; ARCHS=amd64 or KINDS=deb make some of them.
+packages:
+	@packaging/build.sh
+
+# The packages without installing them here: built twice and compared, lintian, their scripts in a throw-away root.
+test-packages:
+	@packaging/test.sh
+
+# The service under a real systemd (systemd-nspawn boots one, as root); elsewhere it says what it skipped.
+test-system:
+	@systemd/test.sh
 
 # What the tests use beside Go, as far as it is missing and can be had.
 test-deps:
