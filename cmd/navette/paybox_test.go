@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/navette-connect/navette/connector/gateway/payboxsim"
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 )
@@ -143,7 +145,7 @@ func TestPaybox(t *testing.T) {
 			to(s.address(t))
 			w.place(t, "in", "a.csv", []byte(head+line("FA-1", "100,00")+line("FA-2", "20,00")+line("FA-3", "30,00")+"FA-4;40,00;02/12/2026;\r\n"))
 			ret := s.answer(t, "out", "a.ret.csv")
-			if len(ret) != 4 || ret[0]["nv_state"] != "sent" || !strings.HasPrefix(ret[0]["nv_link"], public+"/pay/") || ret[3]["nv_state"] != "refused" || ret[3]["nv_code"] != "NV-2002" {
+			if len(ret) != 4 || ret[0]["nv_state"] != "sent" || !strings.HasPrefix(ret[0]["nv_link"], public+"/pay/") || ret[3]["nv_state"] != "rejected" || ret[3]["nv_code"] != "NV-2002" {
 				t.Fatalf("result %v", ret)
 			}
 			if len(w.sim.Ledger().Calls) != 0 {
@@ -276,7 +278,7 @@ func TestWithoutPublicURL(t *testing.T) {
 		t.Errorf("ack %v, %v", rows, err)
 	}
 	rows, err = readCSV(filepath.Join(w.dir, "out2", "ops.ret.csv"))
-	if err != nil || len(rows) != 3 || rows[0]["nv_state"] != "done" || rows[1]["nv_state"] != "done" || rows[2]["nv_state"] != "refused" || rows[2]["nv_code"] != "NV-2002" {
+	if err != nil || len(rows) != 3 || rows[0]["nv_state"] != "done" || rows[1]["nv_state"] != "done" || rows[2]["nv_state"] != "rejected" || rows[2]["nv_code"] != "NV-2002" {
 		t.Errorf("result %v, %v", rows, err)
 	}
 	if text := w.says(t, 0, "check", "--online"); !strings.Contains(text, "psp") {
@@ -373,4 +375,17 @@ func TestKillPaybox(t *testing.T) {
 		t.Error("the HMAC key is in the log")
 	}
 	t.Logf("%d rows, %d questions that act, %d answers withheld, %d effects, %d doubled, %d left to a person", len(want), l.Calls["00002"]+l.Calls["00014"], l.Withheld, len(l.Acts), l.Doubles, uncertain)
+}
+
+// startPaybox serves the simulator for a script: $PAYBOX is its address, the argument a script of its own; its key goes
+// into $WORK/hmac.
+func startPaybox(ts *testscript.TestScript, _ bool, args []string) {
+	script, err := payboxsim.ParseScript([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	sim, err := payboxsim.New(payboxsim.Options{Script: script})
+	ts.Check(err)
+	srv := httptest.NewServer(sim.Handler())
+	ts.Defer(srv.Close)
+	ts.Setenv("PAYBOX", srv.URL)
+	ts.Check(os.WriteFile(ts.MkAbs("hmac"), []byte(payboxsim.TestKey), 0o600))
 }

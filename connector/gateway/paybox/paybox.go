@@ -160,8 +160,42 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 	return g.send(ctx, in, t, q)
 }
 
-// refused is an answer given here, before anything is sent; why is a sentence of NV-2002.
-func (g *Gateway) refused(in *payment.Instruction, why string) payment.Outcome {
+// Fits says what would be refused of an instruction, by itself and whatever its target is: a page that could not be made,
+// an amount or a transaction id that is none.
+func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
+	why := ""
+	if in.Kind == payment.Request {
+		_, why = g.form(in, payment.Visit{})
+	} else {
+		why = unfit(in)
+	}
+	if why == "" {
+		return nil
+	}
+	t := g.text(in, why)
+	return &t
+}
+
+// unfit is the sentence that says what an operation lacks, "" for nothing.
+func unfit(in *payment.Instruction) string {
+	a, ok := aimOf(in)
+	if !ok || in.TransactionID == "" && in.PaymentID == "" && in.Reference == "" {
+		return "target"
+	}
+	if in.Operation == payment.Consult {
+		return ""
+	}
+	if _, _, why := amount(in.Amount); why != "" && (why != "amount_needed" || in.Operation == payment.Modify) {
+		return why
+	}
+	if len(latin(a.reference)) > 250 {
+		return "reference"
+	}
+	return ""
+}
+
+// text is a sentence of NV-2002 about an instruction.
+func (g *Gateway) text(in *payment.Instruction, why string) message.Text {
 	args := []string{"gateway", g.name}
 	switch why {
 	case "operation":
@@ -171,8 +205,12 @@ func (g *Gateway) refused(in *payment.Instruction, why string) payment.Outcome {
 	case "delay":
 		args = append(args, "days", strconv.Itoa(in.Capture.DelayDays))
 	}
-	return payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeUnsupported,
-		Message: message.New(gateway.CodeUnsupported+"."+why, args...).In(g.lang)}
+	return message.New(gateway.CodeUnsupported+"."+why, args...)
+}
+
+// refused is an answer given here, before anything is sent; why is a sentence of NV-2002.
+func (g *Gateway) refused(in *payment.Instruction, why string) payment.Outcome {
+	return payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeUnsupported, Message: g.text(in, why).In(g.lang)}
 }
 
 // failed makes the outcome beside an error.

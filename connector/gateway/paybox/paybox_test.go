@@ -153,6 +153,42 @@ func TestRequests(t *testing.T) {
 		if out, err := r.Submit(t.Context(), &bad); err != nil || out.Verdict != payment.VerdictRefused || out.Code != gateway.CodeUnsupported || out.Message != tt.want {
 			t.Errorf("%s: %+v, %v", tt.want, out, err)
 		}
+		if why := r.Fits(&bad); why == nil || why.In("en") != tt.want || why.Check() != nil {
+			t.Errorf("at intake: %v; want %s", why, tt.want)
+		}
+	}
+	if why := r.Fits(in); why != nil {
+		t.Errorf("a good request: %v", why)
+	}
+}
+
+// TestFits: what is refused of an operation before it is asked.
+func TestFits(t *testing.T) {
+	g, err := New(options("http://127.0.0.1:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		want   string // "" = fine
+		change func(in *payment.Instruction)
+	}{
+		"fine":                    {"", func(*payment.Instruction) {}},
+		"the whole":               {"", func(in *payment.Instruction) { in.Amount = payment.Amount{} }},
+		"by reference":            {"", func(in *payment.Instruction) { in.TransactionID = "" }},
+		"no such id":              {"NV-2002.target", func(in *payment.Instruction) { in.TransactionID = "T-1" }},
+		"no target":               {"NV-2002.target", func(in *payment.Instruction) { in.TransactionID, in.Reference = "", "" }},
+		"currency":                {"NV-2002.currency", func(in *payment.Instruction) { in.Amount.Currency = "KWD" }},
+		"amount":                  {"NV-2002.amount", func(in *payment.Instruction) { in.Amount.Minor = 1e10 }},
+		"modify without amount":   {"NV-2002.amount_needed", func(in *payment.Instruction) { in.Operation, in.Amount = payment.Modify, payment.Amount{} }},
+		"long reference":          {"NV-2002.reference", func(in *payment.Instruction) { in.Reference = strings.Repeat("x", 251) }},
+		"a consultation needs id": {"NV-2002.target", func(in *payment.Instruction) { in.Operation, in.TransactionID = payment.Consult, "1/x" }},
+	} {
+		in := act(payment.Refund, 1, 100)
+		tt.change(in)
+		why := g.Fits(in)
+		if (why == nil) != (tt.want == "") || why != nil && (why.Key != tt.want || why.Check() != nil) {
+			t.Errorf("%s: %+v, want %q", name, why, tt.want)
+		}
 	}
 }
 
