@@ -263,7 +263,7 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 	if s.PaymentID == "" {
 		s.PaymentID = paymentID
 	}
-	if s.State == payment.Open && ended != "" {
+	if s.State == payment.Open && s.TransactionID == "" && ended != "" {
 		s.State = ended
 	}
 	told := 0
@@ -324,6 +324,7 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 	if it.OwnPaymentID == "" || due.N > 0 && w.feed.Load() == feedYes {
 		return w.j.Do(ctx, forget)
 	}
+	lately := w.visitedLately(ctx, it.OwnPaymentID)
 	err = w.read(ctx, it.OwnPaymentID, func(tx *journal.Tx) error {
 		now, err := tx.Item(it.ID)
 		if err != nil {
@@ -332,6 +333,9 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 		in, again := w.interval(&now, journal.Time(tx.Now))
 		if !again || w.feed.Load() == feedYes {
 			return forget(tx)
+		}
+		if lately && now.State == payment.Open {
+			in = w.account.Poll
 		}
 		return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)
 	})

@@ -145,6 +145,16 @@ func (w *follow) standsAt(ctx context.Context, paymentID string) (ended payment.
 	return ended, p.OpenedAt > 0, nil
 }
 
+// visitedLately tells that a customer may be paying just now: the PSP is asked as often as for a new request, since it may
+// notify before it knows.
+func (w *follow) visitedLately(ctx context.Context, paymentID string) bool {
+	if w.dispatch.pager() == nil {
+		return false
+	}
+	p, err := w.j.PageOf(ctx, w.account.Account, paymentID)
+	return err == nil && p.OpenedAt > 0 && w.now().Sub(journal.Time(p.OpenedAt)) < 2*pageGrace
+}
+
 // Page is what a customer sees behind a link.
 type Page struct {
 	Form      payment.Form
@@ -170,7 +180,9 @@ func (c *Connector) Page(ctx context.Context, token, language string) (Page, err
 		return v, ErrPageOver
 	}
 	// Durable before the PSP may hear of it: from now on its word counts.
-	if err := c.e.j.Do(ctx, func(tx *journal.Tx) error { return tx.OpenPage(digest) }); err != nil {
+	if err := c.e.j.Do(ctx, func(tx *journal.Tx) error {
+		return tx.OpenPage(&p, it.Account, tx.Now+d.account.Poll.Microseconds())
+	}); err != nil {
 		if errors.Is(err, journal.ErrState) {
 			return v, ErrPageOver
 		}

@@ -28,6 +28,7 @@ func gatewayTypes() map[string]func(s gatewayPlace, g *config.Gateway) (connecto
 		"lyra":    openLyra,
 		"paybox":  openPaybox,
 		"sandbox": openSandbox,
+		"sips":    openSips,
 	}
 }
 

@@ -44,6 +44,7 @@ func sandboxPSPs() map[string]psp {
 		"generic": {[]string{"personality", "file", "webhook-secret"}, genericPSP, ""},
 		"lyra":    {nil, lyraPSP, "ui.sandbox.hint.lyra"},
 		"paybox":  {nil, payboxPSP, "ui.sandbox.hint.paybox"},
+		"sips":    {nil, sipsPSP, "ui.sandbox.hint.sips"},
 	}
 }
 

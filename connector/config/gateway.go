@@ -35,7 +35,9 @@ type Gateway struct {
 	URLs                             []string // of paybox: PPPS of the main and the second host
 	PaypageURL                       string
 	Site, Rank, Identifier           string
-	PublicKey                        string // file
+	PublicKey                        string            // file
+	Merchant, InterfaceVersion       string            // of sips
+	Keys                             map[string]Secret // of sips, by version
 }
 
 // Production tells whether real money moves.

@@ -26,6 +26,8 @@ func gatewayKinds() map[string]gatewayKind {
 			identity: func(g *Gateway) string { return g.Shop }},
 		"paybox": {keys: append([]string{"urls", "paypage_url", "site", "rank", "identifier", "hmac_key", "public_key"}, wireKeys()...), read: (*object).paybox,
 			identity: func(g *Gateway) string { return g.Site + "/" + g.Rank }},
+		"sips": {keys: append([]string{"url", "paypage_url", "merchant", "keys", "interface_version"}, wireKeys()...), timeout: "30s", settle: "5m", read: (*object).sips,
+			identity: func(g *Gateway) string { return g.Merchant }},
 	}
 }
 

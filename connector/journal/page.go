@@ -33,13 +33,17 @@ func (tx *Tx) addPage(p *Page, instruction int64) error {
 	return err
 }
 
-// OpenPage notes that a form is given out; ErrState when the page is closed or expired by now.
-func (tx *Tx) OpenPage(digest string) error {
-	n, err := tx.exec("UPDATE page SET opened_at = CASE WHEN opened_at = 0 THEN ? ELSE opened_at END WHERE digest = ? AND closed_at = 0 AND expires_at > ?", tx.Now, digest, tx.Now)
+// OpenPage notes that a form is given out, and asks for a look at the payment at look; ErrState when the page is closed or
+// expired by now.
+func (tx *Tx) OpenPage(p *Page, account string, look int64) error {
+	n, err := tx.exec("UPDATE page SET opened_at = ? WHERE digest = ? AND closed_at = 0 AND expires_at > ?", tx.Now, p.Digest, tx.Now)
 	if err == nil && n == 0 {
 		err = ErrState
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.SetDue("poll", p.InstructionID, account, look, 0)
 }
 
 // ClosePage lets the page of a request give out no form any more.

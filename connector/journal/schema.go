@@ -149,7 +149,7 @@ CREATE TABLE approval (subject TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name
 CREATE TABLE page (
   digest TEXT PRIMARY KEY,                  -- sha256 of the token, hex
   instruction_id BIGINT NOT NULL, made_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
-  opened_at BIGINT NOT NULL DEFAULT 0,      -- first form given out: from now on the PSP may know of it
+  opened_at BIGINT NOT NULL DEFAULT 0,      -- last form given out: since the first the PSP may know of it
   closed_at BIGINT NOT NULL DEFAULT 0);     -- no form any more: the request is being cancelled
 CREATE INDEX page_instruction ON page (instruction_id);
 `, `

@@ -26,6 +26,7 @@ func Follow(s Standing, n Change) (Standing, *Happening, Effect) {
 	if to == "" {
 		to = stateOf(word, s.State)
 	}
+	to = backwards(s, n, to)
 	next := s
 	if n.Now.Method != "" {
 		next.Method = n.Now.Method
@@ -79,6 +80,22 @@ func Follow(s Standing, n Change) (Standing, *Happening, Effect) {
 		h.Amount = s.Amount
 	}
 	return next, h, effect
+}
+
+// backwards reads what a PSP shows (a read, no event of its feed) against money known to have come in: cancelled before it
+// was remitted, it goes back; worth less than before, part of it went back.
+func backwards(s Standing, n Change, to State) State {
+	left := s.Paid - s.Refunded
+	if n.Word != "" || n.EventID != "" || left <= 0 || s.State != Paid && s.State != Settled && s.State != PartiallyRefunded {
+		return to
+	}
+	switch worth := n.Now.Paid; {
+	case to == Cancelled:
+		return Refunded
+	case (to == Paid || to == Settled) && worth.Currency != "" && worth.Minor > 0 && worth.Minor < left:
+		return PartiallyRefunded
+	}
+	return to
 }
 
 // money says how much came in and went back by this news, in minor units.

@@ -54,6 +54,20 @@ func TestFollowCountsMoneyOnce(t *testing.T) {
 			{Change{EventID: "1", Word: WordPaid, Amount: eur(10000), Now: bare(Paid)}, Paid, WordPaid, 10000, 10000, 0},
 			{Change{EventID: "2", Word: WordChargedBack, Now: bare(ChargedBack)}, ChargedBack, WordChargedBack, -10000, 10000, 10000},
 		},
+		"cancelled before the remittance, by a read": {
+			{Change{Now: now(Paid, 10000)}, Paid, WordPaid, 10000, 10000, 0},
+			{Change{Now: bare(Cancelled)}, Refunded, WordRefunded, -10000, 10000, 10000},
+			{Change{Now: bare(Cancelled)}, Refunded, "", 0, 10000, 10000},
+		},
+		"worth less than before, by reads that say paid": {
+			{Change{Now: now(Authorised, 0)}, Authorised, WordAuthorised, 0, 0, 0},
+			{Change{Now: now(Paid, 7000)}, Paid, WordPaid, 7000, 7000, 0}, // captured in part: nothing went back
+			{Change{Now: now(Paid, 7000)}, Paid, "", 0, 7000, 0},
+			{Change{Now: now(Paid, 5000)}, PartiallyRefunded, WordRefunded, -2000, 7000, 2000},
+			{Change{Now: now(Paid, 5000)}, PartiallyRefunded, "", 0, 7000, 2000},
+			{Change{Now: now(Paid, 4000)}, PartiallyRefunded, WordRefunded, -1000, 7000, 3000},
+			{Change{Now: now(Refunded, 0)}, Refunded, WordRefunded, -4000, 7000, 7000},
+		},
 		"told, moves nothing": {
 			{Change{EventID: "1", Word: WordViewed, Now: bare(Open)}, Open, WordViewed, 0, 0, 0},
 			{Change{EventID: "2", Word: WordFailed, Amount: eur(10000), Now: bare(Open)}, Open, WordFailed, 0, 0, 0},
