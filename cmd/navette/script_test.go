@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,10 +32,11 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(env.WorkDir, "etc"), 0o755)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"expand": expand,
-			"exits":  exits,
-			"paybox": startPaybox,
-			"cells":  cells,
+			"expand":   expand,
+			"exits":    exits,
+			"paybox":   startPaybox,
+			"cells":    cells,
+			"rehearse": rehearse,
 		},
 	})
 }
@@ -46,6 +48,19 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 		text := os.Expand(ts.ReadFile(name), ts.Getenv)
 		ts.Check(os.WriteFile(path, []byte(text), 0o644))
 	}
+}
+
+// rehearse serves a PSP of `sandbox --psp` for the rest of the script, with a script of its customers: rehearse lyra
+// customers.yaml PSP_URL puts its address into that variable.
+func rehearse(ts *testscript.TestScript, _ bool, args []string) {
+	p, err := sandboxPSPs()[args[0]].open(sandboxFlags{seed: 1, personality: "none", script: ts.MkAbs(args[1])})
+	ts.Check(err)
+	srv := httptest.NewServer(p.Handler())
+	ts.Defer(func() {
+		srv.Close()
+		ts.Check(p.Close())
+	})
+	ts.Setenv(args[2], srv.URL)
 }
 
 // exits runs a command and holds its exit code against the first argument.

@@ -1,7 +1,9 @@
 package lyra
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -167,6 +169,7 @@ func TestNew(t *testing.T) {
 		{"query", func(o *Options) { o.URL += "?a" }, false},
 		{"no URL", func(o *Options) { o.URL = "api.payzen.eu" }, false},
 		{"shop", func(o *Options) { o.Shop = "1234567x" }, false},
+		{"no key: to say what fits", func(o *Options) { o.Password = "" }, true},
 		{"no shop", func(o *Options) { o.Shop = "" }, false},
 	}
 	for _, tt := range tests {
@@ -177,6 +180,22 @@ func TestNew(t *testing.T) {
 		} else if err != nil && strings.Contains(err.Error(), "SIMULATOR_KEY") {
 			t.Errorf("%s: the error shows the key", tt.name)
 		}
+	}
+}
+
+func TestWithoutKey(t *testing.T) {
+	g, err := New(Options{URL: "http://127.0.0.1:1", Shop: "12345678", Mode: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Submit(t.Context(), request()); !errors.Is(err, payment.ErrStopped) {
+		t.Errorf("Submit: %v, want kind %v", err, payment.ErrStopped)
+	}
+	if err := g.Ping(t.Context()); !errors.Is(err, payment.ErrStopped) {
+		t.Errorf("Ping: %v, want kind %v", err, payment.ErrStopped)
+	}
+	if _, _, err := g.Hook(nil, []byte(form(vector, hex.EncodeToString(sign(nil, vector)), "password", "sha256_hmac")), before26()); !errors.Is(err, gateway.ErrForged) {
+		t.Errorf("Hook signed with an empty key: %v, want it forged", err)
 	}
 }
 

@@ -42,9 +42,15 @@ func (f fault) words() string {
 // post sends one call once. It gives the answer and, where the PSP said ERROR, its fault. unread is the reason why a
 // success of HTTP cannot be understood.
 func (g *Gateway) post(ctx context.Context, service string, body []byte, into any) (a *gateway.Answer, no *fault, unread, err error) {
+	if g.keyless {
+		return nil, nil, nil, &gateway.Error{Kind: payment.ErrStopped, Code: gateway.CodeCredentials, Text: "no REST key"}
+	}
 	a, err = g.client.Do(ctx, &gateway.Request{Method: http.MethodPost, URL: g.base + service, Header: g.header.Clone(), Body: body})
-	if err != nil || a.Class() != gateway.Taken {
-		return a, nil, nil, err
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if a.Class() != gateway.Taken {
+		return a, nil, nil, nil
 	}
 	no, unread = g.open(a, into)
 	return a, no, unread, nil

@@ -54,6 +54,8 @@ type Gateway struct {
 	header http.Header
 	keys   map[string][]byte // of notifications, by the name that kr-hash-key gives
 	now    func() time.Time
+
+	keyless bool // nothing is sent
 }
 
 // KeyMode gives the mode that a REST key belongs to, "" when its beginning does not say.
@@ -67,7 +69,8 @@ func KeyMode(password string) string {
 	return ""
 }
 
-// New makes the gateway; an error says which setting cannot be used. Nothing is sent.
+// New makes the gateway; an error says which setting cannot be used. Nothing is sent. Without a password it can say what
+// fits, and everything else stops.
 func New(o Options) (*Gateway, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -79,10 +82,10 @@ func New(o Options) (*Gateway, error) {
 	if len(o.Shop) != 8 || strings.Trim(o.Shop, "0123456789") != "" {
 		return nil, errors.New("shop: eight digits are expected")
 	}
-	if KeyMode(string(o.Password)) != o.Mode {
+	if o.Password != "" && KeyMode(string(o.Password)) != o.Mode {
 		return nil, errors.New("password: mode " + o.Mode + " needs a REST key that begins with " + testKey + " (test) or " + realKey + " (production)")
 	}
-	g := &Gateway{base: strings.TrimRight(o.URL, "/") + servicePath, shop: o.Shop, mode: "TEST", name: o.Name, lang: o.Lang, now: o.HTTP.Now, keys: map[string][]byte{"password": []byte(o.Password)}}
+	g := &Gateway{base: strings.TrimRight(o.URL, "/") + servicePath, shop: o.Shop, mode: "TEST", name: o.Name, lang: o.Lang, now: o.HTTP.Now, keys: map[string][]byte{"password": []byte(o.Password)}, keyless: o.Password == ""}
 	if o.Mode == "production" {
 		g.mode = "PRODUCTION"
 	}
