@@ -13,7 +13,7 @@ RACE = $(if $(or $(CI),$(shell command -v cc)),-race)
 # The folders whose tests kill the program; found, so that nobody keeps a list.
 KILLTESTS = $(shell grep -rlE --include='*_test.go' '^func TestKill' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: build demo packages test-packages test-system test test-deps lint bench fuzz soak clean
+.PHONY: build demo sftp-demo packages test-packages test-system test test-deps lint bench fuzz soak clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o navette ./cmd/navette
@@ -21,6 +21,10 @@ build:
 # The whole product on its embedded sandbox; ARGS=--exit ends after the first round.
 demo: build
 	./navette demo --dir .demo $(ARGS)
+
+# A throw-away OpenSSH server, a file put and the returns fetched with the stock sftp client.
+sftp-demo: build
+	@testdata/sftp-demo.sh .demo-sftp
 
 lint:
 	go vet ./...
@@ -66,4 +70,4 @@ bench:
 	@go run ./bench/run $(ARGS)
 
 clean:
-	rm -rf navette dist .demo bench/.work
+	rm -rf navette dist .demo .demo-sftp bench/.work
