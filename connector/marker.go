@@ -68,7 +68,8 @@ func (e *engine) takeOver(ctx context.Context) error {
 	e.consult.Store(n)
 	e.recovering.Store(why != "")
 	if why != "" {
-		e.log.Error().Str("event", "journal.lost").Str("why", why).Msg("files are taken and nothing is sent: `navette recover --reason …` looks everything up before it is sent; `navette run --new-journal` takes the journal as it is")
+		e.alarms.report(e.log, "journal", errors.New("NV-4011: "+why))
+		e.log.Error().Str("event", "journal.lost").Str("code", "NV-4011").Str("why", why).Msg("files are taken and nothing is sent: `navette recover --reason …` looks everything up before it is sent; `navette run --new-journal` takes the journal as it is")
 	}
 	return nil
 }
@@ -180,6 +181,7 @@ func (e *engine) recover(tx *journal.Tx) (string, error) {
 	}
 	e.consult.Store(until)
 	e.recovering.Store(false)
+	e.alarms.clear(e.log, "journal")
 	return message.New("ui.recover.done", "until", journal.Time(until).In(e.location).Format("02/01/2006")).In(or(e.Lang, "fr")), nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 // statusView is `status --json` (contract §2); keys are only ever added.
 type statusView struct {
+	Recover    string                     `json:"recover,omitempty"` // why nothing is sent until `navette recover`
 	Version    string                     `json:"version"`
 	Flows      map[string]flowStatus      `json:"flows"`
 	Gateways   map[string]gatewayStatus   `json:"gateways"`
@@ -73,6 +74,13 @@ func (a *app) statusCommand() *cobra.Command {
 func statusOf(ctx context.Context, cfg *config.Config, j *journal.Journal) (statusView, error) {
 	v := statusView{Version: version, Flows: map[string]flowStatus{}, Gateways: map[string]gatewayStatus{}, Transports: map[string]transportStatus{}, Journal: j != nil}
 	at := clock{cfg.Process.Location}
+	if j != nil {
+		why, err := j.Meta(ctx, "recover")
+		if err != nil {
+			return v, err
+		}
+		v.Recover = why
+	}
 	for name, t := range cfg.Transports {
 		v.Transports[name] = transportStatus{t.Type}
 	}
@@ -118,6 +126,9 @@ func (a *app) printStatus(cfg *config.Config, v statusView) error {
 	if len(v.Flows) == 0 {
 		a.printf("%s\n", a.say("ui.noflow", "dir", cfg.Process.ConfigDir))
 		return nil
+	}
+	if v.Recover != "" {
+		a.printf("%s\n", a.say("ui.status.recover", "why", clean(v.Recover)))
 	}
 	if !v.Journal {
 		a.printf("%s\n", a.say("ui.nojournal", "dir", cfg.Process.StateDir))
