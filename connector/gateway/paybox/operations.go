@@ -189,7 +189,8 @@ func (g *Gateway) consult(ctx context.Context, in *payment.Instruction) (payment
 	if err != nil {
 		return g.unasked(in, err)
 	}
-	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, PaymentID: t.String(), TransactionID: t.String(), TransactionState: g.client.Clean(s.Status)}, nil
+	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, PaymentID: t.String(), TransactionID: t.String(), TransactionState: g.client.Clean(s.Status),
+		Message: g.client.Clean("[" + s.Code + "] " + s.Status)}, nil
 }
 
 func or(a, b string) string {

@@ -232,14 +232,14 @@ func TestOperations(t *testing.T) {
 		steps []step
 		end   payboxsim.Transaction
 	}{
-		{"capture whole", payboxsim.Authorised, []step{{payment.Capture, 10000, 1, payment.Done, "", ""}, {payment.Consult, 0, 1, payment.Done, "", "Capturé"}},
+		{"capture whole", payboxsim.Authorised, []step{{payment.Capture, 10000, 1, payment.Done, "", ""}, {payment.Consult, 0, 1, payment.Done, "00000", "Capturé"}},
 			payboxsim.Transaction{Status: payboxsim.Captured, Captured: 10000}},
 		{"capture part", payboxsim.Authorised, []step{{payment.Capture, 6000, 1, payment.Done, "", ""}}, payboxsim.Transaction{Status: payboxsim.Captured, Captured: 6000}},
 		{"capture too much", payboxsim.Authorised, []step{{payment.Capture, 10001, 1, payment.Refused, "00011", ""}}, payboxsim.Transaction{Status: payboxsim.Authorised}},
 		{"capture twice is done", payboxsim.Captured, []step{{payment.Capture, 10000, 1, payment.Done, "00015", ""}}, payboxsim.Transaction{Status: payboxsim.Captured, Captured: 10000}},
 		{"cancel", payboxsim.Authorised, []step{{payment.Cancel, 10000, 1, payment.Done, "", ""}, {payment.Cancel, 10000, 1, payment.Done, "00015", ""}}, payboxsim.Transaction{Status: payboxsim.Cancelled}},
 		{"refund in parts", payboxsim.Captured, []step{{payment.Refund, 4000, 1, payment.Done, "", ""}, {payment.Refund, 7000, 1, payment.Refused, "00011", ""}, {payment.Refund, 6000, 1, payment.Done, "", ""},
-			{payment.Consult, 0, 1, payment.Done, "", "Remboursé"}, {payment.Refund, 10000, 1, payment.Done, "", "Remboursé"}},
+			{payment.Consult, 0, 1, payment.Done, "00000", "Remboursé"}, {payment.Refund, 10000, 1, payment.Done, "", "Remboursé"}},
 			payboxsim.Transaction{Status: payboxsim.Refunded, Captured: 10000, Refunded: 10000}},
 		{"refund of what is not captured", payboxsim.Authorised, []step{{payment.Refund, 100, 1, payment.Refused, "00014", ""}}, payboxsim.Transaction{Status: payboxsim.Authorised}},
 		{"modify", payboxsim.Authorised, []step{{payment.Modify, 8000, 1, payment.Done, "", ""}, {payment.Capture, 8001, 1, payment.Refused, "00011", ""}}, payboxsim.Transaction{Status: payboxsim.Authorised}},

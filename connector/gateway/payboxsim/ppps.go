@@ -160,7 +160,7 @@ func (p *PSP) judge(list []pair, kind string) reply {
 	if err != nil || !digits(v("NUMQUESTION"), 10, 10) || number > 2147483647 {
 		return no("00005", "Numéro de question incorrect")
 	}
-	if d := v("DATEQ"); !digits(d, 8, 14) || d[:8] != p.now().Format("02012006") {
+	if d := v("DATEQ"); !digits(d, 8, 14) || d[:8] != p.now().Format("02012006") && d[:8] != p.o.Now().In(paris()).Format("02012006") {
 		return no("00007", "Date invalide")
 	}
 	day := p.now().Format("20060102") + v("NUMQUESTION")
