@@ -282,11 +282,41 @@ type Entry struct {
 	Flow, File, Kind, Reference, State, Code, Text string
 }
 
-// Entries lists rows by state (of the instruction, else of the row; "" = all), newest file first.
+// Entries lists rows by state (of the instruction, else of the row; "" = all), newest file first. It goes file by file, so
+// that it stops when it has enough, and leaves out the files that have none where that can be told.
 func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (list []Entry, err error) {
-	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, coalesce(i.state, r.state), CASE WHEN i.id IS NULL THEN r.code ELSE i.code END, CASE WHEN i.id IS NULL THEN r.message ELSE i.message END
- FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE f.judged = 1 AND (? = '' OR f.flow = ?) AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.file_id DESC, r.id LIMIT ?`,
-		[]any{flow, flow, state, state, limit}, func(r *sql.Rows) error {
+	const columns = `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, coalesce(i.state, r.state), CASE WHEN i.id IS NULL THEN r.code ELSE i.code END, CASE WHEN i.id IS NULL THEN r.message ELSE i.message END `
+	files, rows := "", columns+"FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE r.file_id = ? AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.id LIMIT ?"
+	switch state {
+	case "":
+	case RowRejected, RowSkipped, RowDuplicate:
+		files = " AND n_rejected + n_skipped + n_duplicate > 0"
+		rows = columns + "FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE r.file_id = ? AND r.state IN ('rejected', 'skipped', 'duplicate') AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.id LIMIT ?"
+	default:
+		if !payment.State(state).Answered() {
+			files = " AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')"
+			rows = columns + "FROM instruction i CROSS JOIN row r ON r.id = i.row_id JOIN file f ON f.id = i.file_id WHERE i.file_id = ? AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND (? = '' OR i.state = ?) ORDER BY i.id LIMIT ?"
+			break
+		}
+		var n int64
+		if err := j.one(ctx, "SELECT coalesce(sum(n), 0) FROM tally WHERE state = ? AND (? = '' OR flow = ?)", state, flow, flow).Scan(&n); err != nil || n == 0 {
+			return nil, err
+		}
+	}
+	var ids []int64
+	if err := j.each(ctx, "SELECT id FROM file WHERE judged = 1 AND (? = '' OR flow = ?)"+files+" ORDER BY id DESC", []any{flow, flow}, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if len(list) >= limit {
+			break
+		}
+		err := j.each(ctx, rows, []any{id, state, state, limit - len(list)}, func(r *sql.Rows) error {
 			var e Entry
 			var name []byte
 			err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
@@ -294,7 +324,11 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 			list = append(list, e)
 			return err
 		})
-	return list, err
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // Where finds every instruction of a reference, a transaction or a payment.
@@ -319,7 +353,7 @@ func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
 // RowsOf lists the rows of a reference that became no instruction: rejected, skipped, duplicate.
 func (j *Journal) RowsOf(ctx context.Context, ref string) (list []Entry, err error) {
 	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, r.state, r.code, r.message FROM row r JOIN file f ON f.id = r.file_id
- WHERE r.reference = ? AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
+ WHERE r.reference = ? AND r.state IN ('rejected', 'skipped', 'duplicate') AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
 		var e Entry
 		var name []byte
 		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)

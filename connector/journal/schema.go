@@ -158,6 +158,10 @@ CREATE TABLE tally (flow TEXT NOT NULL, state TEXT NOT NULL, n BIGINT NOT NULL, 
 INSERT INTO tally SELECT i.flow, CASE WHEN i.state IN ('sending', 'uncertain') THEN 'accepted' ELSE i.state END, count(*) FROM instruction i JOIN file f ON f.id = i.file_id
  WHERE f.judged = 1 GROUP BY 1, 2;
 CREATE INDEX instruction_uncertain ON instruction (flow) WHERE state = 'uncertain';
+`, `
+-- Rows that became nothing to send, for where and rows.
+CREATE INDEX row_closed ON row (reference) WHERE state IN ('rejected', 'skipped', 'duplicate');
+CREATE INDEX row_closed_file ON row (file_id, id) WHERE state IN ('rejected', 'skipped', 'duplicate');
 `,
 }
 
