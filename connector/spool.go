@@ -103,9 +103,10 @@ func (s *Spool) Take(ctx context.Context, r io.Reader, limit int64) (digest stri
 	})
 }
 
-// Keep is Take for bytes that come only once: what came stays under key if it is interrupted, for Adopt.
+// Keep is Take for bytes that come only once: what came stays under key if it is interrupted, for Adopt. Each try has a
+// file of its own: an earlier one may have all the bytes, and this one none.
 func (s *Spool) Keep(ctx context.Context, key string, r io.Reader, kept func() error) (digest string, size int64, err error) {
-	f, err := os.OpenFile(s.once(key), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(s.dir, key+".*.once")
 	if err != nil {
 		return "", 0, fmt.Errorf("spool: %w", err)
 	}
@@ -125,35 +126,53 @@ func (s *Spool) Keep(ctx context.Context, key string, r io.Reader, kept func() e
 	return s.Adopt(key)
 }
 
-// Adopt makes what Keep has under key an object of the spool; no digest when there is nothing.
+// Adopt makes the most that Keep has under key an object of the spool; no digest when there is nothing.
 func (s *Spool) Adopt(key string) (digest string, size int64, err error) {
-	f, err := os.Open(s.once(key))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", 0, nil
+	tries, err := s.tries(key)
+	if err != nil || len(tries) == 0 {
+		return "", 0, err
 	}
+	best, most := "", int64(-1)
+	for _, t := range tries {
+		info, err := os.Stat(t)
+		if err != nil {
+			return "", 0, fmt.Errorf("spool: %w", err)
+		}
+		if info.Size() > most {
+			best, most = t, info.Size()
+		}
+	}
+	f, err := os.Open(best)
 	if err != nil {
 		return "", 0, fmt.Errorf("spool: %w", err)
 	}
 	defer f.Close()
-	digest, size, err = s.Write(context.Background(), func(w io.Writer) error { // bounded: both are ours
+	return s.Write(context.Background(), func(w io.Writer) error { // bounded: both are ours
 		_, err := io.Copy(w, f)
 		return err
 	})
-	if err != nil {
-		return "", 0, err
-	}
-	return digest, size, nil
 }
 
-// once is where Keep writes. It stays until the journal has the digest: a crash in between must find it.
-func (s *Spool) once(key string) string { return filepath.Join(s.dir, key+".once") }
+// tries are the files that Keep wrote under key. They stay until the journal has the digest: a crash in between must
+// find them.
+func (s *Spool) tries(key string) ([]string, error) {
+	list, err := filepath.Glob(filepath.Join(s.dir, key+".*.once"))
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return list, nil
+}
 
 // Forget removes what Keep has under key.
 func (s *Spool) Forget(key string) error {
-	if err := os.Remove(s.once(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("spool: %w", err)
+	tries, err := s.tries(key)
+	errs := []error{err}
+	for _, t := range tries {
+		if err := os.Remove(t); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("spool: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Open opens kept bytes.

@@ -22,9 +22,12 @@ func world(t testing.TB, files map[string]string) (Environment, Options) {
 	write(t, filepath.Join(secrets, "psp"), "s3cret-token\n", 0o600)
 	write(t, filepath.Join(secrets, "lyra"), "testpassword_s3cret\n", 0o600)
 	write(t, filepath.Join(secrets, "psp-hook"), "whsec_s3cret-hook", 0o600)
+	for _, name := range []string{"acme", "acme-passphrase", "acme-password"} {
+		write(t, filepath.Join(secrets, name), "s3cret", 0o600)
+	}
 	return Environment{Credentials: secrets}, Options{
 		Flags:    Overrides{ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state")},
-		Gateways: []string{"http", "lyra", "paybox", "sandbox"}, Transports: []string{"local"}, Presets: []string{"factures-excel-fr"},
+		Gateways: []string{"http", "lyra", "paybox", "sandbox"}, Transports: []string{"local", "sftp"}, Presets: []string{"factures-excel-fr"},
 	}
 }
 
@@ -228,7 +231,7 @@ func TestProblems(t *testing.T) {
 		{"certificate without key", http("    client_cert: /dev/null\n"), "navette.yaml:7:18: NV-4010 gateways.p.client_cert: cannot read /dev/null (not a plain file)\n" +
 			`navette.yaml:7:18: NV-4004 gateways.p.client_cert and gateways.p.client_key go together`},
 		{"type not built", "gateways:\n  p: {type: nobody, mode: test, shop: 1}\n", `navette.yaml:2:13: NV-4005 gateway type "nobody" is not known to this version; known: http, lyra, paybox, sandbox`},
-		{"transport not built", "transports:\n  p: {type: sftp, address: x}\n", `navette.yaml:2:13: NV-4005 transport type "sftp" is not known to this version; known: local`},
+		{"transport not built", "transports:\n  p: {type: ftps, address: x}\n", `navette.yaml:2:13: NV-4005 transport type "ftps" is not known to this version; known: local, sftp`},
 		{"unknown names", flow("transport: acme") + "  g: {in: /y/in, out: /y/out, mapping: factures, gateway: t}\n",
 			"navette.yaml:9:16: NV-4005 unknown transport \"acme\"; known: local\n" +
 				"navette.yaml:10:40: NV-4005 unknown mapping \"factures\"; known: factures-excel-fr\n" +

@@ -59,10 +59,11 @@ func (h *handler) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 
 type reading struct {
 	*os.File
-	h     *handler
-	path  string
-	mu    sync.Mutex
-	ended bool
+	h      *handler
+	path   string
+	mu     sync.Mutex
+	ended  bool // its last byte was given
+	broken bool // the connection ended first
 }
 
 func (r *reading) ReadAt(p []byte, at int64) (int, error) {
@@ -97,8 +98,18 @@ func (r *reading) ReadAt(p []byte, at int64) (int, error) {
 	return n, err
 }
 
+// TransferError is called when the connection ends before the file was closed.
+func (r *reading) TransferError(error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = true
+}
+
 func (r *reading) Close() error {
-	if r.h.s.has(ReadOnce) && r.ended {
+	r.mu.Lock()
+	gone := r.ended && !r.broken // what was not closed was not taken
+	r.mu.Unlock()
+	if r.h.s.has(ReadOnce) && gone {
 		_ = os.Remove(r.path)
 	}
 	return r.File.Close()
