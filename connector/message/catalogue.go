@@ -19,6 +19,9 @@ var texts embed.FS
 // load reads the embedded catalogue at its first use. A file that cannot be read leaves its sentences out (they then
 // show as their keys); the tests see to it that this never ships.
 var load = sync.OnceValue(func() *catalogue {
+	if c := prepared(texts, ready); c != nil {
+		return c
+	}
 	c, _ := read(texts)
 	return c
 })
@@ -109,8 +112,8 @@ func (t Text) Check() error {
 
 // pair is one sentence in both languages.
 type pair struct {
-	FR string `yaml:"fr"`
-	EN string `yaml:"en"`
+	FR string `yaml:"fr" json:"fr,omitempty"`
+	EN string `yaml:"en" json:"en,omitempty"`
 }
 
 func (p pair) in(lang string) string {
@@ -122,11 +125,11 @@ func (p pair) in(lang string) string {
 
 // entry is one top key of a file: a code, or (fr and en alone) a sentence of the command line.
 type entry struct {
-	Title   pair            `yaml:"title"`
-	Explain pair            `yaml:"explain"`
-	Texts   map[string]pair `yaml:"texts"`
-	FR      string          `yaml:"fr"`
-	EN      string          `yaml:"en"`
+	Title   pair            `yaml:"title" json:"title"`
+	Explain pair            `yaml:"explain" json:"explain"`
+	Texts   map[string]pair `yaml:"texts" json:"texts,omitempty"`
+	FR      string          `yaml:"fr" json:"fr,omitempty"`
+	EN      string          `yaml:"en" json:"en,omitempty"`
 }
 
 type catalogue struct {
