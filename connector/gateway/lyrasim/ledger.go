@@ -11,6 +11,8 @@ type Ledger struct {
 	Calls map[string]int    `json:"calls"` // by service
 	Keys  map[string]*Entry `json:"keys"`  // by the key a call was stamped with: in its metadata, else in its comment
 
+	Transactions []Movement `json:"transactions"` // oldest first
+
 	Orders   int `json:"orders"`
 	Credits  int `json:"credits"`
 	Debits   int `json:"debits"`
@@ -29,6 +31,16 @@ type Entry struct {
 	Bodies    map[string]int `json:"bodies"` // SHA-256
 
 	effects map[string]int // by service: lowering and validating are two
+}
+
+// Movement is one transaction as the ledger lists it.
+type Movement struct {
+	UUID      string `json:"uuid"`
+	OrderID   string `json:"orderId"`
+	Operation string `json:"operation"` // DEBIT, CREDIT
+	Status    string `json:"status"`    // detailed
+	Parent    string `json:"parent,omitempty"`
+	Amount    int64  `json:"amount"` // minor units
 }
 
 type ledger struct {
@@ -110,6 +122,7 @@ func (p *PSP) Ledger() Ledger {
 		}
 	}
 	for _, t := range p.history {
+		l.Transactions = append(l.Transactions, Movement{t.uuid, t.orderID, t.operation, t.detailed, t.parent, t.amount})
 		if t.operation == "CREDIT" {
 			l.Credits++
 		} else {
