@@ -294,6 +294,11 @@ func TestWithoutPublicURL(t *testing.T) {
 func TestKillPaybox(t *testing.T) {
 	t.Parallel()
 	w := newPayboxWorld(t, payboxsim.Options{Seed: 11, Faults: payboxsim.Faults{Share: map[string]float64{"lost": 0.08, "garbled": 0.02, "503": 0.03, "done-500": 0.03, "done-503": 0.02, "cut": 0.02, "code-00003": 0.03}}}, ", settle: 60ms, poll: 100ms")
+	config, err := os.ReadFile(filepath.Join(w.dir, "etc/navette.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.configure(t, "public_url: https://pay.example\n"+string(config))
 	want := map[string]string{} // key of each row: its TYPE
 	files := []string{}
 	n := 0
@@ -316,6 +321,11 @@ func TestKillPaybox(t *testing.T) {
 		name := fmt.Sprintf("ops%03d.csv", len(files)+1)
 		files = append(files, name)
 		w.place(t, "in2", name, []byte(b.String()))
+		b.Reset()
+		for i := range rows {
+			b.WriteString(line(fmt.Sprintf("FA-%s-%d", name, i), "10,00"))
+		}
+		w.place(t, "in", name, []byte(head+b.String()))
 	}
 	for i := range 12 {
 		if i%2 == 0 {
@@ -351,7 +361,7 @@ func TestKillPaybox(t *testing.T) {
 		answered += len(rows)
 	}
 	var rows []struct{ Reference, State string }
-	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json", "--limit", "10000")), &rows); err != nil {
+	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json", "--flow", "o", "--limit", "10000")), &rows); err != nil {
 		t.Fatal(err)
 	}
 	told, uncertain := 0, 0
@@ -365,8 +375,21 @@ func TestKillPaybox(t *testing.T) {
 			t.Errorf("%s: %s, %d effects", r.Reference, r.State, n)
 		}
 	}
-	if answered != len(want) {
-		t.Errorf("%d of %d rows answered", answered, len(want))
+	links := map[string]bool{}
+	for _, name := range files { // requests call nobody: each has one link, whatever was killed
+		rows, err := readCSV(filepath.Join(w.dir, "out", strings.TrimSuffix(name, ".csv")+".ret.csv"))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range rows {
+			if r["nv_state"] != "sent" || !strings.HasPrefix(r["nv_link"], "https://pay.example/pay/") || links[r["nv_link"]] {
+				t.Errorf("%s: %s, link %q", r["Facture"], r["nv_state"], r["nv_link"])
+			}
+			links[r["nv_link"]] = true
+		}
+	}
+	if answered != len(want) || len(links) != len(want) {
+		t.Errorf("%d operations and %d requests of %d answered", answered, len(links), len(want))
 	}
 	if l.Doubles != 0 || told != len(want) {
 		t.Errorf("%d doubles; %d of %d rows told", l.Doubles, told, len(want))

@@ -200,6 +200,34 @@ func TestCancelOpen(t *testing.T) {
 	}
 }
 
+// TestCaptureOfPage: what a customer authorised is captured by the request's id, whole when no amount is given.
+func TestCaptureOfPage(t *testing.T) {
+	r := newRig(t, payboxsim.Options{})
+	in := gatewaytest.Request(1)
+	in.Capture.Mode = "manual"
+	f, err := r.Page(t.Context(), in, payment.Visit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	visit(t, f, "pay")
+	capture := &payment.Instruction{Kind: payment.Operate, Operation: payment.Capture, Reference: in.Reference, PaymentID: orderOf(in).id, Key: "k-capture"}
+	if err := r.psp.Break("lost"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Submit(t.Context(), capture); !errors.Is(err, payment.ErrUncertain) {
+		t.Fatalf("lost: %v", err)
+	}
+	if out, err := r.Lookup(t.Context(), capture); err != nil || out.State != payment.Done || out.TransactionState != "Capturé" {
+		t.Errorf("look-up: %+v, %v", out, err)
+	}
+	if acts := r.psp.Ledger().Acts; len(acts) != 2 || acts[1].Amount != in.Amount.Minor {
+		t.Errorf("acts %+v", acts)
+	}
+	if s, err := r.Read(t.Context(), &payment.Instruction{PaymentID: orderOf(in).id}); err != nil || s.State != payment.Paid {
+		t.Errorf("read: %+v, %v", s, err)
+	}
+}
+
 // sign makes a notification as Paybox does.
 func sign(t testing.TB, key *rsa.PrivateKey, text string) string {
 	t.Helper()
