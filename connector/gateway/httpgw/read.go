@@ -96,16 +96,33 @@ func looseOf(v gjson.Result) loose {
 // valid copies a text out of the answer's body; bytes that are no UTF-8 become U+FFFD.
 func valid(s string) string { return strings.Clone(strings.ToValidUTF8(s, "\uFFFD")) }
 
-// moneyOf reads an amount, if nothing before it has failed.
-func moneyOf(v gjson.Result, before error) (*money, error) {
-	if before != nil || v.Type == gjson.Null {
+// moneyOf reads an amount, if nothing before it has failed: the value a whole number, the currency a text.
+func moneyOf(v gjson.Result, before error) (m *money, err error) {
+	switch {
+	case before != nil || v.Type == gjson.Null:
 		return nil, before
-	}
-	var m money
-	if err := json.Unmarshal([]byte(v.Raw), &m); err != nil { // rare: its strictness is worth its time
+	case !v.IsObject():
 		return nil, errObject
 	}
-	return &m, nil
+	m = &money{}
+	v.ForEach(func(name, v gjson.Result) bool {
+		switch {
+		case v.Type == gjson.Null:
+		case name.Str == "value":
+			n, bad := strconv.ParseInt(v.Raw, 10, 64)
+			if bad != nil || v.Type != gjson.Number {
+				err = errObject
+			}
+			m.Value = &n
+		case name.Str == "currency":
+			if v.Type != gjson.String {
+				err = errObject
+			}
+			m.Currency = valid(v.Str)
+		}
+		return true
+	})
+	return m, err
 }
 
 type money struct {
