@@ -119,7 +119,7 @@ func (p *PSP) serve(w http.ResponseWriter, r *http.Request) {
 	withheld := true
 	switch {
 	case f == Cut, f == HTML, f == Late, f != "" && f.isStatus() && !effect:
-		if f == Late {
+		if f == Late && c.mode != "" { // a stranger's call has no effect, late or not
 			p.late = append(p.late, lateCall{p.now().Add(time.Duration(p.faults.Delay)), c})
 		}
 	case f == Refuse:

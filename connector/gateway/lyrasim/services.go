@@ -252,6 +252,9 @@ func (p *PSP) validate(c *call) (any, *refusal) {
 		return nil, no("PSP_503", "action not allowed in status "+t.detailed)
 	}
 	t.detailed = rest
+	if t.expected.Before(c.now) { // remitted this evening, not on one that is past
+		t.expected = c.now
+	}
 	return p.changed(c, t), nil
 }
 
