@@ -51,6 +51,7 @@ func formats() map[string]func(mappings.Source) (mappings.Format, error) {
 type gatewayPlace struct {
 	stateDir  string
 	lang      string                  // of what navette itself says of refusals
+	unread    bool                    // secrets were not read: the gateway is only asked what it can do
 	baseURL   string                  // where the listener serves, for the sandbox's pages
 	sandboxes map[string]*sandbox.PSP // by gateway; they outlive a reload, since they are the PSP's memory
 	spool     *connector.Spool        // outlives a reload, too: what is being written must not be cleared

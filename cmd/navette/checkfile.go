@@ -197,7 +197,7 @@ func noPage(cfg *config.Config, gw connector.Gateway) bool {
 
 // openGateway makes a gateway that sends nothing: a sandbox is one in memory, not the one of the service.
 func openGateway(cfg *config.Config, g *config.Gateway) (connector.Gateway, error) {
-	place := gatewayPlace{stateDir: cfg.Process.StateDir, lang: cfg.Process.Lang, sandboxes: map[string]*sandbox.PSP{}}
+	place := gatewayPlace{stateDir: cfg.Process.StateDir, lang: cfg.Process.Lang, unread: true, sandboxes: map[string]*sandbox.PSP{}}
 	if g.Type == "sandbox" {
 		psp, err := sandbox.New(sandbox.Options{})
 		if err != nil {

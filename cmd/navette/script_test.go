@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"paybox":   startPaybox,
 			"cells":    cells,
 			"rehearse": rehearse,
+			"sips":     startSips,
 		},
 	})
 }

@@ -14,7 +14,9 @@ import (
 func openSips(s gatewayPlace, g *config.Gateway) (connector.Gateway, error) {
 	keys := map[string]gateway.Secret{}
 	for version, key := range g.Keys {
-		keys[version] = gateway.Secret(key.Reveal())
+		if keys[version] = gateway.Secret(key.Reveal()); s.unread && key.IsZero() {
+			keys[version] = "not read"
+		}
 	}
 	return sips.New(sips.Options{URL: g.URL, PaypageURL: g.PaypageURL, Merchant: g.Merchant, Keys: keys, InterfaceVersion: g.InterfaceVersion, Production: g.Production(), Lang: s.lang,
 		HTTP: wire(g)})

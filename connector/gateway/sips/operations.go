@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -40,16 +41,29 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 	return g.no(in, gateway.CodeUnsupported, "-", g.say("NV-2002.operation", "gateway", "sips", "operation", string(in.Operation))), nil
 }
 
+// Fits says what Sips would never take: another currency, an amount out of its bounds, a capture too late.
+func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
+	var t message.Text
+	given := !in.Amount.IsZero()
+	switch {
+	case (given || in.Kind == payment.Request) && (g.currencies[in.Amount.Currency] == "" || in.Amount.Minor <= 0 || in.Amount.Minor > maxAmount):
+		t = message.New("NV-2002.amount", "gateway", "sips")
+	case !given && in.Operation == payment.Modify:
+		t = message.New("NV-2002.amount_needed", "gateway", "sips")
+	case in.Capture.DelayDays < 0 || in.Capture.DelayDays > maxCaptureDay:
+		t = message.New("NV-2002.delay_beyond", "gateway", "sips", "days", strconv.Itoa(maxCaptureDay))
+	default:
+		return nil
+	}
+	return &t
+}
+
 // request judges by what can be told without Sips.
 func (g *Gateway) request(in *payment.Instruction) payment.Outcome {
-	base := referenceOf(in.Key)
-	if g.currencies[in.Amount.Currency] == "" || in.Amount.Minor <= 0 || in.Amount.Minor > 999_999_999_999 {
-		return g.no(in, gateway.CodeUnsupported, "12", g.say("NV-2002.amount", "gateway", "sips"))
+	if t := g.Fits(in); t != nil {
+		return g.no(in, gateway.CodeUnsupported, "12", t.In(g.lang))
 	}
-	if in.Capture.DelayDays < 0 || in.Capture.DelayDays > maxCaptureDay {
-		return g.no(in, gateway.CodeUnsupported, "12", g.say("ui.sips.delay", "days", strconv.Itoa(maxCaptureDay)))
-	}
-	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: base, Reference: in.Reference, Amount: in.Amount}
+	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: referenceOf(in.Key), Reference: in.Reference, Amount: in.Amount}
 }
 
 // closed tells how long Sips takes no operations any more: its remittance runs by night. A test platform is not waited for.
@@ -170,7 +184,7 @@ func (g *Gateway) modify(ctx context.Context, in *payment.Instruction) (payment.
 	}
 	switch {
 	case in.Amount.IsZero():
-		return g.no(in, gateway.CodeUnsupported, "12", g.say("ui.sips.modify_amount")), nil
+		return g.no(in, gateway.CodeUnsupported, "12", g.say("NV-2002.amount_needed", "gateway", "sips")), nil
 	case t.current.IsZero(): // what it is worth now must be known, not guessed
 		return g.no(in, gateway.CodeUnsupported, "12", g.say("ui.sips.modify_unknown")), nil
 	case t.current == in.Amount:

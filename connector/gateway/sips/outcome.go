@@ -94,6 +94,7 @@ const (
 	validationDays = 6
 	maxOrderID     = 32
 	maxCaptureDay  = 99
+	maxAmount      = 999_999_999_999 // minor units: N12
 )
 
 // currencies are the ISO 4217 numbers that Sips names currencies by.

@@ -223,6 +223,9 @@ func TestRequestsRefused(t *testing.T) {
 	} {
 		in := gatewaytest.Request(1)
 		change(in)
+		if text := b.Fits(in); text == nil || !strings.HasPrefix(text.Key, "NV-2002.") || text.Check() != nil {
+			t.Errorf("%s: %v at intake, want NV-2002", name, text)
+		}
 		if out, err := b.Submit(t.Context(), in); err != nil || out.Verdict != payment.VerdictRefused || out.Code != "NV-2002" {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}

@@ -14,7 +14,7 @@ import (
 // nobody knows), html, refuse (05), echo (refused, repeating what was sent), forged (a wrong seal), unsealed, a code such
 // as "code-60" (without effect) or "done-code-60", a status such as "503" or "done-503", "slow-2s".
 type Fault struct {
-	Function string `json:"function"` // "" = any but getTransactionData
+	Function string `json:"function"` // "" = any but getTransactionData; "notice" is an automatic response (refuse: not sent; forged)
 	What     string `json:"what"`
 	Always   bool   `json:"always"` // of every call, not the next one alone
 }
@@ -72,7 +72,7 @@ func (f Fault) status() (status int, effect, ok bool) {
 // takeFault gives the fault that a call meets. p.mu is held.
 func (p *PSP) takeFault(function string) Fault {
 	meets := func(f Fault) bool {
-		return f.Function == function || f.Function == "" && function != "getTransactionData"
+		return f.Function == function || f.Function == "" && function != "getTransactionData" && function != "notice"
 	}
 	for i, f := range p.faults {
 		if meets(f) {
@@ -85,7 +85,7 @@ func (p *PSP) takeFault(function string) Fault {
 			return f
 		}
 	}
-	if function != "getTransactionData" && function != "paymentInit" && p.o.Lost > 0 && p.rng.Float64() < p.o.Lost {
+	if function != "getTransactionData" && function != "notice" && function != "paymentInit" && p.o.Lost > 0 && p.rng.Float64() < p.o.Lost {
 		return Fault{What: "lost"}
 	}
 	return Fault{}

@@ -126,6 +126,12 @@ func (p *PSP) choose(token, do string) (back string, err error) {
 // notify sends the automatic response, thrice if need be. p.mu is held.
 func (p *PSP) notify(to string, t *Transaction, version string, try int) {
 	key := p.o.Keys[version]
+	switch p.takeFault("notice").What {
+	case "refuse":
+		return
+	case "forged":
+		key = "a stranger's key"
+	}
 	data := strings.Join([]string{"captureDay=" + strconv.Itoa(t.Day), "captureMode=" + t.Mode, "currencyCode=" + t.Currency, "merchantId=" + p.o.Merchant, "orderChannel=INTERNET",
 		"responseCode=" + t.Code, "transactionDateTime=" + t.At.Format(time.RFC3339), "transactionReference=" + t.Reference, "keyVersion=" + version, "acquirerResponseCode=" + t.Code,
 		"amount=" + strconv.FormatInt(t.Amount, 10), "authorisationId=null", "guaranteeIndicator=null", "panExpiryDate=null", "paymentMeanBrand=VISA", "scoreInfo=A=1;B=2", "orderId=" + t.Order}, "|")

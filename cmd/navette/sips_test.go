@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/navette-connect/navette/connector/gateway/sipssim"
+)
+
+// sipsWorld is a world whose PSP is the simulator of Sips; requests `f` (in, out), operations `o` (in2, out2).
+type sipsWorld struct {
+	*payboxWorld // its helpers; its simulator is not used
+	sips         *sipssim.PSP
+}
+
+func newSipsWorld(t *testing.T, o sipssim.Options, more string) *sipsWorld {
+	t.Helper()
+	sim, err := sipssim.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(sim.Handler())
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended; srv.Close() })
+	w := &sipsWorld{&payboxWorld{&world{dir: t.TempDir(), url: srv.URL, rng: rand.New(rand.NewPCG(o.Seed, 5))}, nil}, sim}
+	for _, d := range []string{"etc/mappings", "state", "in", "out", "done", "rejected", "in2", "out2", "done2", "rejected2"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"etc/mappings/w.yaml": worldMapping, "etc/mappings/ops.yaml": payboxMappings, "etc/key": sipssim.TestKey + "\n"} {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.gateway(t, `type: sips, url: $URL, paypage_url: $URL, merchant: "002001000000001", keys: {"1": {file: $DIR/etc/key}}`, more)
+	return w
+}
+
+// atSips is the customer: the link, the button, the PSP's page, and what is done there.
+func atSips(t *testing.T, link, do string) (status int) {
+	t.Helper()
+	page, status := look(t, link)
+	if status != http.StatusOK {
+		return status
+	}
+	m := action.FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no form on the page:\n%s", page)
+	}
+	v := url.Values{}
+	for _, f := range hidden.FindAllStringSubmatch(page, -1) {
+		v.Set(f[1], f[2])
+	}
+	send := func(to string, v url.Values) (int, string) {
+		r, err := http.PostForm(to, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(b)
+	}
+	if status, page = send(m[1], v); status != http.StatusOK {
+		return status
+	}
+	data := regexp.MustCompile(`name="data" value="([^"]+)"`).FindStringSubmatch(page)
+	status, _ = send(strings.TrimSuffix(m[1], "/payment")+"/payment/choice", url.Values{"data": {data[1]}, "do": {do}})
+	return status
+}
+
+// TestSips: invoices become links, customers pay on the PSP's page, operations follow by reference; by automatic responses
+// and without them it ends the same, though Sips knows a payment later than it tells of it.
+func TestSips(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hooks bool
+		lag   time.Duration
+	}{"by automatic response": {true, 0}, "by polling": {false, 0}, "told before it is known": {true, time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			poll := "1h"
+			if !tt.hooks || tt.lag > 0 {
+				poll = "200ms"
+			}
+			w := newSipsWorld(t, sipssim.Options{Lag: tt.lag}, ", poll: "+poll+", settle: 60ms")
+			public, to := publicAddress(t)
+			s := w.serve(t, "NAVETTE_PUBLIC_URL="+public)
+			if to(s.address(t)); !tt.hooks {
+				if err := w.sips.SetFaults(sipssim.Fault{Function: "notice", What: "refuse", Always: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.place(t, "in", "a.csv", []byte(head+line("FA-1", "100,00")+line("FA-2", "20,00")+line("FA-3", "30,00")))
+			ret := s.answer(t, "out", "a.ret.csv")
+			if len(ret) != 3 || ret[0]["nv_state"] != "sent" || !strings.HasPrefix(ret[0]["nv_link"], public+"/pay/") {
+				t.Fatalf("result %v", ret)
+			}
+			if n := w.sips.LedgerNow().Calls; len(n) != 0 {
+				t.Errorf("the PSP was called for requests: %v", n)
+			}
+			if got := atSips(t, ret[0]["nv_link"], "refuse"); got != http.StatusOK {
+				t.Errorf("a card refused: %d", got)
+			}
+			if tt.lag > 0 { // until Sips knows of the refusal a form would carry a used reference
+				if _, status := look(t, ret[0]["nv_link"]); status != http.StatusServiceUnavailable {
+					t.Errorf("a page while Sips writes the refusal down: %d", status)
+				}
+				w.sips.Advance(time.Second)
+			}
+			if got := atSips(t, ret[0]["nv_link"], "pay"); got != http.StatusOK {
+				t.Errorf("a payment: %d", got)
+			}
+			w.told(t, s, "out", "STATUS_f_", "FA-1", "paid", "100,00")
+			if _, status := look(t, ret[0]["nv_link"]); status != http.StatusGone {
+				t.Errorf("the page of what is paid: %d, want 410", status)
+			}
+			w.sips.Advance(14 * time.Hour) // the night's remittance
+			w.place(t, "in2", "ops.csv", []byte("Op;Transaction;Facture;Montant;Cle\r\nrefund;;FA-1;25,00;K1\r\ncancel;;FA-2;;K2\r\nconsult;;FA-1;;K3\r\nrefund;;FA-1;80,00;K4\r\n"))
+			var got []string
+			for _, r := range s.answer(t, "out2", "ops.ret.csv") {
+				got = append(got, r["nv_state"]+" "+r["nv_code"])
+			}
+			if want := "done |done |done |rejected NV-1406"; strings.Join(got, "|") != want {
+				t.Errorf("operations %q, want %q", strings.Join(got, "|"), want)
+			}
+			w.told(t, s, "out", "STATUS_f_", "FA-2", "cancelled", "")
+			if _, status := look(t, ret[1]["nv_link"]); status != http.StatusGone {
+				t.Errorf("the page of what is cancelled: %d, want 410", status)
+			}
+			if l := w.sips.LedgerNow(); l.Doubles != 0 || l.Calls["refund"] != 1 || (l.Notices > 0) != tt.hooks {
+				t.Errorf("%d doubles, %d refunds, %d notices", l.Doubles, l.Calls["refund"], l.Notices)
+			}
+			if log := s.log.String(); strings.Contains(log, "KEY1") || strings.Contains(log, strings.TrimPrefix(ret[0]["nv_link"], public+"/pay/")) {
+				t.Error("the key or a token is in the log")
+			}
+		})
+	}
+}
+
+// TestKillSips kills the daemon again and again at a PSP without idempotency keys whose answers get lost: no operation is
+// lost, none is done twice, and what cannot be known is told as such.
+func TestKillSips(t *testing.T) {
+	t.Parallel()
+	w := newSipsWorld(t, sipssim.Options{Seed: 7, Lost: 0.1}, ", settle: 60ms, poll: 100ms")
+	if err := w.sips.SetFaults(sipssim.Fault{What: "503"}, sipssim.Fault{What: "code-99"}, sipssim.Fault{What: "done-503"}, sipssim.Fault{What: "code-90"}, sipssim.Fault{What: "garbled"},
+		sipssim.Fault{What: "done-code-60"}, sipssim.Fault{What: "cut"}, sipssim.Fault{What: "done-500"}, sipssim.Fault{What: "forged"}); err != nil {
+		t.Fatal(err)
+	}
+	type row struct{ function string }
+	want := map[string]row{}
+	var files []string
+	n := 0
+	drop := func(rows int) {
+		var b strings.Builder
+		b.WriteString("Op;Transaction;Facture;Montant;Cle\r\n")
+		for range rows {
+			n++
+			tx := sipssim.Transaction{Reference: fmt.Sprintf("T%05d", n), Status: "TO_VALIDATE", Currency: "978", Amount: 10000, Current: 10000}
+			op, function, amount := "capture", "validate", ""
+			switch n % 4 {
+			case 1: // a part: twice would be possible
+				op, function, amount, tx.Status = "refund", "refund", "10,00", "CAPTURED"
+			case 2:
+				op, function, tx.Status = "cancel", "cancel", "TO_CAPTURE"
+			case 3:
+				op, function, amount = "duplicate", "duplicate", "50,00"
+			}
+			w.sips.Put(tx)
+			want[tx.Reference] = row{function}
+			fmt.Fprintf(&b, "%s;%s;;%s;K%d\r\n", op, tx.Reference, amount, n)
+		}
+		name := fmt.Sprintf("ops%03d.csv", len(files)+1)
+		files = append(files, name)
+		w.place(t, "in2", name, []byte(b.String()))
+	}
+	for i := range 12 {
+		if i%2 == 0 {
+			drop(10 + w.rng.IntN(30))
+		}
+		cmd, out := w.command(t, "run")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(60+w.rng.IntN(240)) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		_ = cmd.Wait() // killed
+	}
+	log := w.finish(t)
+	time.Sleep(1100 * time.Millisecond) // patience: what is uncertain is told as such
+	log += w.finish(t)
+	l := w.sips.LedgerNow()
+	effects := map[string]int{}
+	from := map[string]string{}
+	for _, tr := range l.Transactions {
+		from[tr.Reference] = tr.From
+	}
+	for _, a := range l.Acts {
+		ref := a.Reference
+		if a.Function == "duplicate" {
+			ref = from[ref]
+		}
+		if effects[ref]++; a.Function != want[ref].function {
+			t.Errorf("%s: a %s", ref, a.Function)
+		}
+	}
+	answered := 0
+	for _, name := range files {
+		rows, err := readCSV(filepath.Join(w.dir, "out2", strings.TrimSuffix(name, ".csv")+".ret.csv"))
+		if err != nil {
+			t.Errorf("%s has no answer: %v\n%s", name, err, tail(log))
+		}
+		answered += len(rows)
+	}
+	var rows []struct {
+		ID, Reference, State string
+	}
+	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json", "--limit", "10000")), &rows); err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]int{}
+	for _, r := range rows {
+		states[r.State]++
+	}
+	total := 0
+	for ref, r := range want {
+		switch k := effects[ref]; {
+		case k > 1:
+			t.Errorf("%s: %d effects", ref, k)
+		case k == 0 && r.function != "refund":
+			t.Errorf("%s (%s): no effect", ref, r.function)
+		default:
+			total += k
+		}
+	}
+	if lost := len(want) - total; lost > states["uncertain"] {
+		t.Errorf("%d rows without effect, %d told as uncertain", lost, states["uncertain"])
+	}
+	if states["done"]+states["uncertain"] != len(want) || answered != len(want) || l.Doubles != 0 {
+		t.Errorf("%d rows: states %v, %d answered, %d doubles", len(want), states, answered, l.Doubles)
+	}
+	if strings.Contains(log, "KEY1") {
+		t.Error("the key is in the log")
+	}
+	t.Logf("%d rows, calls %v, %d answers withheld, %d effects, %d doubled, %d left to a person", len(want), l.Calls, l.Withheld, len(l.Acts), l.Doubles, states["uncertain"])
+}
+
+// startSips serves the simulator for a script: $SIPS is its address; its key goes into $WORK/key. The arguments are
+// transactions that stand already, as REFERENCE=STATUS, of 50.00 EUR.
+func startSips(ts *testscript.TestScript, _ bool, args []string) {
+	sim, err := sipssim.New(sipssim.Options{})
+	ts.Check(err)
+	for _, a := range args {
+		ref, status, _ := strings.Cut(a, "=")
+		sim.Put(sipssim.Transaction{Reference: ref, Status: status, Currency: "978", Amount: 5000, Current: 5000})
+	}
+	srv := httptest.NewServer(sim.Handler())
+	ts.Defer(srv.Close)
+	ts.Setenv("SIPS", srv.URL)
+	ts.Check(os.WriteFile(ts.MkAbs("key"), []byte(sipssim.TestKey), 0o600))
+}
