@@ -274,7 +274,7 @@ func (g *Gateway) send(ctx context.Context, in *payment.Instruction, t target, q
 
 // host gives the try-th host to ask, the one that answered last first.
 func (g *Gateway) host(try int) uint32 {
-	return (g.preferred.Load() + uint32(try)) % uint32(len(g.urls)) //nolint:gosec // two at most
+	return (g.preferred.Load() + uint32(try)) % uint32(len(g.urls))
 }
 
 // timeFor tells whether another exchange can still take its whole time: one that is cut short would be in doubt.

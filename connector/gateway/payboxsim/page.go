@@ -6,7 +6,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // as the real one signs
+	"crypto/sha1" // as the real one signs
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -236,7 +236,7 @@ func (p *PSP) returned(asked string, values map[string]string) string {
 		name, letter, _ := strings.Cut(part, ":")
 		value, ok := values[letter]
 		if letter == "K" {
-			sum := sha1.Sum([]byte(b.String())) //nolint:gosec // as the real one signs
+			sum := sha1.Sum([]byte(b.String())) // as the real one signs
 			sig, err := rsa.SignPKCS1v15(rand.Reader, p.signer, crypto.SHA1, sum[:])
 			if err != nil {
 				return ""
