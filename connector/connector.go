@@ -1,11 +1,14 @@
 // Package connector is the path of a row, from the drop folder to the return file. Read it in this order:
 //
 //	intake.go    a file: listed, settled, claimed, spooled, archived
-//	judge.go     its rows: mapped, staged, held against what is known, accepted in one transaction
+//	judge.go     its rows: mapped, staged, held against what is known (known.go, target.go), accepted in one transaction
 //	dispatch.go  its instructions: durable as `sending`, then submitted; doubt is looked up before anything is sent again
+//	replace.go   what waits for something else: the cancel of a replaced request, a target not known yet
 //	follow.go    what the PSP says later: feed of events, polls, webhooks
 //	page.go      the customer's page, for PSPs without links of their own
 //	report.go    what goes back: ack, rejects, result, status
+//	decide.go    what people decide: undo.go, second.go (four eyes), approve.go (by file)
+//	marker.go    a journal that has forgotten sends nothing
 //	run.go       starts, wakes and stops the loops
 //
 // The journal is the truth; each step is idempotent, so that recovery is to run the step again.
