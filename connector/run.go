@@ -172,6 +172,9 @@ func (e *engine) begin(ctx context.Context) error {
 func (c *Connector) Run(ctx context.Context) error {
 	e := c.e
 	if err := e.begin(ctx); err != nil {
+		if ctx.Err() != nil { // told to stop before it had begun: a reload upon a reload
+			return nil
+		}
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

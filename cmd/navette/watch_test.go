@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
 )
@@ -124,4 +125,23 @@ func TestSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	hears("STOPPING=1")
+}
+
+// TestReloadStorm: reloads upon reloads end nothing, and stopping in the midst of them is no failure.
+func TestReloadStorm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4, sandbox.None, sandbox.Faults{})
+	s := w.serve(t)
+	for range 300 {
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	s.sends(t, "storm", 3)
+	s.sent(t, "storm", 3)
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.stop(t)
 }
