@@ -231,7 +231,7 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 			}
 			row := returnRow(&l, l.State, e.Code, e.Reason)
 			row.Part = e.Part
-			row.Event = &mappings.Event{Event: e.Word, State: string(e.State), Date: r.at(e.OccurredAt), Amount: signed(e), Method: e.Method, TransactionID: e.TransactionID, RequestID: e.PaymentID, URL: l.Link, Reason: e.Reason, Part: e.Part}
+			row.Event = &mappings.Event{Event: e.Word, State: string(e.State), Date: r.at(e.OccurredAt), Amount: signed(e), Moved: payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}, Method: e.Method, TransactionID: e.TransactionID, RequestID: e.PaymentID, URL: l.Link, Reason: e.Reason, Part: e.Part}
 			if err := out.Write(row); err != nil {
 				return err
 			}

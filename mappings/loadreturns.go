@@ -1,17 +1,18 @@
 package mappings
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
 
-var returnKeys = []string{"on", "rows", "file", "format", "encoding", "delimiter", "quote", "newline", "header", "bom", "columns", "first", "last", "excel_safe"}
+var returnKeys = []string{"on", "rows", "file", "format", "encoding", "delimiter", "quote", "newline", "header", "bom", "columns", "first", "last", "excel_safe", "use", "set", "also", "description"}
 
 // eventNames are what returns know of an event.
 func eventNames() map[string]nominal {
-	names := map[string]nominal{"event.amount": numberType}
+	names := map[string]nominal{"event.amount": numberType, "event.moved": numberType}
 	for _, n := range []string{"event", "state", "date", "at", "currency", "method", "transaction_id", "request_id", "url", "reason", "part", "code", "message"} {
 		names["event."+n] = textType
 	}
@@ -46,9 +47,72 @@ func (l *loader) returns(top object) {
 		if k.text == "confirm" {
 			continue
 		}
-		if r := l.oneReturn(k, l.object(n.items[i], "returns."+k.text, returnKeys...)); r != nil {
+		if r := l.oneReturn(k, l.object(l.usedReturn(n.items[i]), "returns."+k.text, returnKeys...)); r != nil {
 			l.m.returns = append(l.m.returns, r)
 		}
+	}
+}
+
+// usedReturn lays a return over the ready one that it uses.
+func (l *loader) usedReturn(n *node) *node {
+	use := n.get("use")
+	if use == nil {
+		return n
+	}
+	if use.kind != scalarNode || l.opt.Use == nil {
+		l.p.add(use.pos, "NV-4020.use", "name", use.text, "detail", "no presets")
+		return n
+	}
+	base, err := l.opt.Use(ReturnPrefix + use.text)
+	if err != nil {
+		l.p.add(use.pos, "NV-4020.use", "name", use.text, "detail", err.Error())
+		return n
+	}
+	return merge(parseTree(use.text, base, &l.p), n)
+}
+
+// constants reads `set`: texts that the expressions of the return know as set.NAME.
+func (l *loader) constants(r *Return, o object) {
+	n := o.get("set")
+	if n == nil {
+		return
+	}
+	if n.kind != mapNode {
+		o.shape(n, "set", "des noms et des textes", "names and texts")
+		return
+	}
+	r.set = map[string]string{}
+	for i, k := range n.keys {
+		switch item := n.items[i]; {
+		case !constantName.MatchString(k.text):
+			l.p.add(k.pos, "NV-4004.value", "key", "set", "value", k.text, "expected.fr", "un nom en lettres minuscules", "expected.en", "a name in small letters")
+		case item.kind != scalarNode && item.kind != nullNode:
+			o.shape(item, "set."+k.text, "un texte", "a text")
+		default:
+			r.set["set."+k.text] = item.text
+		}
+	}
+}
+
+var constantName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// also reads the further lines that each row or event gives: the columns again, those named with other values.
+func (l *loader) also(r *Return, o object, spec *scopeSpec) {
+	for _, n := range o.list("also") {
+		if n.kind != mapNode || r.columns == nil {
+			o.shape(n, "also", "des colonnes et leurs valeurs", "columns and their values")
+			continue
+		}
+		line := slices.Clone(r.columns)
+		for i, k := range n.keys {
+			at := slices.IndexFunc(line, func(c returnColumn) bool { return c.name == k.text })
+			if at < 0 {
+				l.p.add(k.pos, "NV-4020.also", "name", k.text)
+				continue
+			}
+			line[at].value = l.c.compile(n.items[i], spec, anyType)
+		}
+		r.also = append(r.also, line)
 	}
 }
 
@@ -66,6 +130,7 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 	}
 	l.returnDialect(r, o)
 	l.fileName(r, o)
+	l.constants(r, o)
 	spec := l.returnScope(r)
 	if rows := o.get("rows"); rows != nil {
 		r.rows = l.c.compile(rows, spec, boolType)
@@ -89,6 +154,7 @@ func (l *loader) oneReturn(k *node, o object) *Return {
 		seen[col.name] = true
 		r.columns = append(r.columns, col)
 	}
+	l.also(r, o, spec)
 	r.first = l.edge(r, o, "first", map[string]nominal{})
 	r.last = l.edge(r, o, "last", map[string]nominal{"count": numberType, "total": numberType})
 	if r.columns == nil && r.On != OnRejects && r.On != "" {
@@ -129,6 +195,7 @@ func (l *loader) returnColumn(r *Return, o object, value *node, spec *scopeSpec)
 
 // edge reads `first` or `last`: the cells of a record above or below the others.
 func (l *loader) edge(r *Return, o object, key string, names map[string]nominal) []returnColumn {
+	r.known(names)
 	spec := &scopeSpec{names: names, timeless: true, later: map[string]string{"count": "NV-4021.at_the_end", "total": "NV-4021.at_the_end"}}
 	var out []returnColumn
 	for _, n := range o.list(key) {
@@ -145,9 +212,17 @@ func (l *loader) edge(r *Return, o object, key string, names map[string]nominal)
 	return out
 }
 
+// known adds the constants to the names of expressions.
+func (r *Return) known(names map[string]nominal) {
+	for name := range r.set {
+		names[name] = textType
+	}
+}
+
 // returnScope is what the expressions of a return may name.
 func (l *loader) returnScope(r *Return) *scopeSpec {
 	spec := &scopeSpec{names: eventNames(), titles: true, timeless: true, later: map[string]string{}}
+	r.known(spec.names)
 	for _, n := range []string{"status", "code", "message", "part"} {
 		spec.names[n] = textType
 	}

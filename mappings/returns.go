@@ -37,11 +37,13 @@ type Return struct {
 	m       *Mapping
 	file    string
 	rows    *program
-	first   []returnColumn // a record above the others
-	last    []returnColumn // a record below them
-	fixed   bool           // fixed positions
-	columns []returnColumn // nil: the source's own layout with the reasons behind it
-	own     Dialect        // what the mapping says; empty where it is the source's
+	first   []returnColumn    // a record above the others
+	last    []returnColumn    // a record below them
+	fixed   bool              // fixed positions
+	columns []returnColumn    // nil: the source's own layout with the reasons behind it
+	also    [][]returnColumn  // further lines of each row or event
+	set     map[string]string // constants, by their names in expressions
+	own     Dialect           // what the mapping says; empty where it is the source's
 	bom     *bool
 	titled  bool
 	safe    bool
@@ -101,7 +103,7 @@ func (r *Return) programs() []*program {
 	if r.rows != nil {
 		out = append(out, r.rows)
 	}
-	for _, c := range slices.Concat(r.columns, r.first, r.last) {
+	for _, c := range slices.Concat(append([][]returnColumn{r.columns, r.first, r.last}, r.also...)...) {
 		if c.value != nil {
 			out = append(out, c.value)
 		}
@@ -115,6 +117,7 @@ type Event struct {
 	State         string // of the object after the event; of an operation, the PSP's own transaction state
 	Date          time.Time
 	Amount        payment.Amount
+	Moved         payment.Amount // money that moved, signed: refunds and charge-backs negative; zero where none did
 	Method        string
 	TransactionID string
 	RequestID     string // the PSP's id of the payment request or operation
@@ -152,6 +155,7 @@ type ReturnWriter struct {
 // answered, head what stood above its data; a return over several files takes those of the first.
 func (r *Return) NewWriter(w io.Writer, source Dialect, head Head) (*ReturnWriter, error) {
 	out := &ReturnWriter{r: r, scope: newScope(), names: eventNames(), w: r.dialect(source).NewWriter(w), head: head}
+	out.constants()
 	var err error
 	if r.first != nil {
 		err = out.record(r.first)
@@ -224,8 +228,10 @@ func (w *ReturnWriter) Write(row ReturnRow) error {
 		return w.w.WriteReject(row.Raw, row.Code, row.Message)
 	}
 	w.add()
-	if err := w.record(w.r.columns); err != nil {
-		return fmt.Errorf("return %s, line %d: %w", w.r.Name, row.Line, err)
+	for _, columns := range append([][]returnColumn{w.r.columns}, w.r.also...) {
+		if err := w.record(columns); err != nil {
+			return fmt.Errorf("return %s, line %d: %w", w.r.Name, row.Line, err)
+		}
 	}
 	return nil
 }
@@ -316,6 +322,7 @@ func (w *ReturnWriter) Close() error {
 	}
 	if w.r.last != nil {
 		clear(w.scope.env)
+		w.constants()
 		w.scope.env["count"] = w.rows
 		if !w.mixed && !w.total.IsZero() {
 			w.scope.env["total"] = numOf(w.total)
@@ -346,6 +353,7 @@ func (w *ReturnWriter) fill(row ReturnRow) error {
 	if v, ok := env["part"].(string); !ok || v == "" || row.Part != "" {
 		env["part"] = row.Part
 	}
+	w.constants()
 	e := row.Event
 	for name, t := range w.names {
 		env[name] = nil
@@ -365,8 +373,21 @@ func (w *ReturnWriter) fill(row ReturnRow) error {
 	if !e.Amount.IsZero() {
 		env["event.amount"] = numOf(e.Amount)
 	}
+	if !e.Moved.IsZero() {
+		env["event.moved"] = numOf(e.Moved)
+	}
 	return nil
 }
+
+// constants gives the expressions the texts of `set`.
+func (w *ReturnWriter) constants() {
+	for name, text := range w.r.set {
+		w.scope.env[name] = text
+	}
+}
+
+// ReturnPrefix stands before the name of a ready return where Options.Use is asked for it, to tell it from a mapping's.
+const ReturnPrefix = "return:"
 
 // numOf is an amount as expressions see it.
 func numOf(a payment.Amount) *num {

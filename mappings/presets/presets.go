@@ -9,16 +9,31 @@ import (
 	"strings"
 )
 
-//go:embed *.yaml
+//go:embed *.yaml returns/*.yaml
 var files embed.FS
 
 // ErrUnknown is the kind of a preset that does not exist.
 var ErrUnknown = errors.New("no such preset")
 
-// Names lists the presets, sorted.
+// Names lists the presets, sorted; ready returns are not among them.
 func Names() []string {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil { // an embedded folder is always there
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+		}
+	}
+	return names
+}
+
+// Returns lists the ready returns, sorted, as a mapping's `returns.NAME.use` names them.
+func Returns() []string {
+	entries, err := fs.ReadDir(files, "returns")
+	if err != nil {
 		return nil
 	}
 	var names []string
@@ -28,8 +43,15 @@ func Names() []string {
 	return names
 }
 
-// Source gives a preset's YAML; ErrUnknown when there is none of that name.
+// Source gives the YAML of a preset, or of a ready return (mappings.ReturnPrefix before its name); ErrUnknown when there
+// is none of that name.
 func Source(name string) ([]byte, error) {
+	if name, is := strings.CutPrefix(name, "return:"); is && !strings.ContainsAny(name, "/\\.") {
+		if b, err := files.ReadFile("returns/" + name + ".yaml"); err == nil {
+			return b, nil
+		}
+		return nil, fmt.Errorf("%w: %q; ready returns: %s", ErrUnknown, name, strings.Join(Returns(), ", "))
+	}
 	if strings.ContainsAny(name, "/\\.") {
 		return nil, fmt.Errorf("%w: %q", ErrUnknown, name)
 	}
