@@ -237,3 +237,42 @@ func TestPageNeedsAnAddress(t *testing.T) {
 		}
 	})
 }
+
+// An instruction that is early waits alone: the rows behind it go on, and it is sent when its time has come.
+func TestEarlyRowWaitsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		early := 2
+		s := newStage(t, simMapping, func(in *payment.Instruction, n int) (payment.Outcome, error) {
+			if in.Reference == "A1" && early > 0 {
+				early--
+				return payment.Outcome{Verdict: payment.VerdictRetry, Alone: true, Wait: 5 * time.Minute, Message: "[25]"}, nil
+			}
+			return taken(in, n)
+		})
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\nA2;2,00\n")
+		states := func() (a, b payment.State) {
+			s.view(func(j *journal.Journal) error {
+				one, err := j.Item(t.Context(), 1)
+				if err != nil {
+					return err
+				}
+				two, err := j.Item(t.Context(), 2)
+				a, b = one.State, two.State
+				return err
+			})
+			return a, b
+		}
+		for i, want := range []payment.State{payment.Accepted, payment.Accepted, payment.Open} {
+			if err := s.once(); err != nil {
+				t.Fatal(err)
+			}
+			if a, b := states(); a != want || b != payment.Open {
+				t.Errorf("pass %d: %s and %s, want %s and open", i+1, a, b, want)
+			}
+			time.Sleep(6 * time.Minute)
+		}
+		if len(s.psp.submits) != 4 {
+			t.Errorf("%d submits, want 4: two early ones, and one for each row", len(s.psp.submits))
+		}
+	})
+}

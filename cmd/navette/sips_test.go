@@ -160,11 +160,8 @@ func TestSips(t *testing.T) {
 // lost, none is done twice, and what cannot be known is told as such.
 func TestKillSips(t *testing.T) {
 	t.Parallel()
-	w := newSipsWorld(t, sipssim.Options{Seed: 7, Lost: 0.1}, ", settle: 60ms, poll: 100ms")
-	if err := w.sips.SetFaults(sipssim.Fault{What: "503"}, sipssim.Fault{What: "code-99"}, sipssim.Fault{What: "done-503"}, sipssim.Fault{What: "code-90"}, sipssim.Fault{What: "garbled"},
-		sipssim.Fault{What: "done-code-60"}, sipssim.Fault{What: "cut"}, sipssim.Fault{What: "done-500"}, sipssim.Fault{What: "forged"}); err != nil {
-		t.Fatal(err)
-	}
+	w := newSipsWorld(t, sipssim.Options{Seed: 7, Lost: 0.1, Latency: 20 * time.Millisecond}, ", settle: 60ms, poll: 100ms")
+	faults := []string{"503", "code-99", "done-503", "done-code-60", "garbled", "code-90", "cut", "done-500", "forged"} // one a life: many in a row shut the gate for long
 	type row struct{ function string }
 	want := map[string]row{}
 	var files []string
@@ -196,11 +193,17 @@ func TestKillSips(t *testing.T) {
 		if i%2 == 0 {
 			drop(10 + w.rng.IntN(30))
 		}
+		if err := w.sips.SetFaults(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.sips.SetFaults(sipssim.Fault{What: faults[i%len(faults)]}); err != nil {
+			t.Fatal(err)
+		}
 		cmd, out := w.command(t, "run")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(60+w.rng.IntN(240)) * time.Millisecond)
+		time.Sleep(time.Duration(150+w.rng.IntN(350)) * time.Millisecond)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

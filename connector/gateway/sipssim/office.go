@@ -104,6 +104,9 @@ func (p *PSP) office(function, version string) http.HandlerFunc {
 			http.Error(w, "not a JSON object", http.StatusBadRequest)
 			return
 		}
+		if p.o.Latency > 0 {
+			time.Sleep(p.o.Latency)
+		}
 		p.mu.Lock()
 		p.night()
 		key := function + "/" + in.text("transactionReference")

@@ -32,6 +32,7 @@ type Options struct {
 	Script   *Script           // what customers do; nil = they wait for a click
 	BadSeal  string            // code of a wrong seal; "" = 34 (unverified)
 	Seed     uint64            // of faults by chance
+	Latency  time.Duration     // of each answer
 	Lost     float64           // share of cash operations whose answer is lost after the effect
 	Now      func() time.Time  // where the clock starts; nil = today at ten in the morning in Paris, so that tests meet no night
 }
