@@ -87,6 +87,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.doctorCommand(), a.hostkeyCommand(), a.partnerCommand())
 	root.AddCommand(a.unitCommand(), a.manCommand())
 	root.AddCommand(a.decisionCommands()...)
+	root.AddCommand(a.careCommands()...)
 	return a.localise(root)
 }
 

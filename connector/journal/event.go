@@ -63,7 +63,7 @@ func (tx *Tx) AddEvents(list []Event) error {
 			}
 		}
 	}
-	return nil
+	return tx.link(list)
 }
 
 func (tx *Tx) addTransaction(e *Event) error {

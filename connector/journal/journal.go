@@ -22,6 +22,7 @@ var (
 	ErrLocked  = errors.New("another instance holds the state directory")
 	ErrFenced  = errors.New("another instance has taken over the journal")
 	ErrNewer   = errors.New("the journal was written by a newer version")
+	ErrOlder   = errors.New("the journal awaits its upgrade")
 	ErrMissing = errors.New("no such entry")
 	ErrState   = errors.New("its state does not allow that")
 	ErrClosed  = errors.New("the journal is closed")
@@ -37,6 +38,7 @@ type Dialect struct {
 	Readers *sql.DB
 	Writer  *sql.DB
 	Release func() error // gives the lock up, after the pools are closed
+	Care    *Care        // nil: this engine's own tools do it
 }
 
 // Fence is who writes: every write is refused once another owner or a later epoch stands in the journal.
@@ -137,7 +139,7 @@ func View(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 		return nil, fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
 	}
 	if version < len(migrations) {
-		return nil, fmt.Errorf("the journal awaits its upgrade (schema %d of %d): start the service once", version, len(migrations))
+		return nil, fmt.Errorf("%w (schema %d of %d): start the service once", ErrOlder, version, len(migrations))
 	}
 	if err := d.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)

@@ -63,7 +63,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	dsn := func(more string) string {
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)" + more
 	}
-	w, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-4000)&_pragma=wal_autocheckpoint(2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"))
+	w, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-4000)&_pragma=wal_autocheckpoint(2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"))
 	if err != nil {
 		return journal.Dialect{}, err
 	}
@@ -82,7 +82,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	}
 	r.SetMaxOpenConns(4)
 	r.SetMaxIdleConns(2)
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w}, nil
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w)}, nil
 }
 
 // lock holds an advisory lock for the life of the process; the kernel gives it up if we die.

@@ -1,0 +1,235 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+)
+
+// ErrNoJournal is told of a file that is no journal, or a damaged one.
+var ErrNoJournal = errors.New("no sound journal")
+
+// care is how SQLite looks after a journal.
+func care(readers, writer *sql.DB) *journal.Care {
+	return &journal.Care{
+		Check: func(ctx context.Context) ([]string, error) { return integrity(ctx, readers) },
+		Copy: func(ctx context.Context, file string) error {
+			_, err := writer.ExecContext(ctx, "VACUUM INTO ?", file)
+			return err
+		},
+		// Deleted cells and pages are overwritten where they stand (secure_delete); the log beside them is emptied here.
+		Scrub: func(ctx context.Context) error {
+			var busy, frames, moved int64
+			if err := readers.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+				return fmt.Errorf("empty the journal's log: %w", err)
+			}
+			if busy != 0 {
+				return errors.New("the journal's log could not be emptied: somebody reads it; it is tried again")
+			}
+			return nil
+		},
+	}
+}
+
+// integrity lets SQLite read every page; what is damaged, at most 50 findings.
+func integrity(ctx context.Context, db *sql.DB) (wrong []string, err error) {
+	rows, err := db.QueryContext(ctx, "PRAGMA integrity_check(50)")
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		if line != "ok" {
+			wrong = append(wrong, line)
+		}
+	}
+	return wrong, rows.Err()
+}
+
+// OpenCopy opens a copy of a journal for reading; nothing is written beside it. ErrNoJournal when it is none,
+// journal.ErrOlder when an older version wrote it: PutBack takes that, too, and the service upgrades it.
+func OpenCopy(ctx context.Context, file string) (*journal.Journal, error) {
+	if info, err := os.Stat(file); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNoJournal, file)
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-4000)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	j, err := journal.View(ctx, journal.Dialect{Name: "sqlite", Blob: "BLOB", Bind: func(s string) string { return s }, Readers: db, Writer: db, Care: care(db, db)}, journal.Options{})
+	switch {
+	case errors.Is(err, journal.ErrNewer), errors.Is(err, journal.ErrOlder):
+		return nil, errors.Join(err, db.Close())
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrNoJournal, file, err), db.Close())
+	}
+	return j, nil
+}
+
+// PutBack makes a copy the journal of a state directory. Nobody may hold it (journal.ErrLocked). The journal that stood
+// there is moved aside, never deleted; aside is its new name, "" when there was none. Nothing is sent with the journal put
+// back until a person says `recover`: why says what is known of it.
+func PutBack(ctx context.Context, dir, file, why string, now time.Time) (aside string, err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	release, err := lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	path := filepath.Join(dir, "journal.db")
+	next := path + ".restoring"
+	if err := copyFile(file, next); err != nil {
+		return "", errors.Join(fmt.Errorf("copy the journal: %w", err), remove(next))
+	}
+	if err := setRecover(ctx, next, why); err != nil {
+		return "", errors.Join(err, remove(next))
+	}
+	if err := settle(next); err != nil {
+		return "", errors.Join(err, remove(next))
+	}
+	if err := giveTo(dir, next, filepath.Join(dir, "lock")); err != nil {
+		return "", errors.Join(err, remove(next))
+	}
+	// The log first goes where its database goes: a log that stands beside another database is poison.
+	stamp := ".before-" + now.UTC().Format("20060102T150405Z")
+	for _, tail := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(path+tail, path+stamp+tail)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("move the journal aside: %w", err)
+		}
+		if err == nil && tail == "" {
+			aside = path + stamp
+		}
+	}
+	if err := os.Rename(next, path); err != nil {
+		return aside, fmt.Errorf("put the journal back: %w", err)
+	}
+	return aside, syncDir(dir)
+}
+
+// setRecover keeps the copy from sending anything.
+func setRecover(ctx context.Context, file, why string) error {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	if wrong, err := integrity(ctx, db); err != nil || len(wrong) > 0 {
+		return errors.Join(fmt.Errorf("%w: %s: %q", ErrNoJournal, file, wrong), err, db.Close())
+	}
+	_, err = db.ExecContext(ctx, "INSERT INTO meta VALUES ('recover', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", why)
+	return errors.Join(err, db.Close())
+}
+
+func copyFile(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Close())
+}
+
+// settle brings a file and its name to the disk.
+func settle(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(file)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// giveTo gives files to the owner of the state directory: what root puts back must be the service's.
+func giveTo(dir string, files ...string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	for _, f := range files {
+		if err := os.Chown(f, int(owner.Uid), int(owner.Gid)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func remove(file string) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Backup copies the journal beside its owner into file, which must not exist, and hands the copy to check before it gets
+// that name. Only its owner may read it: it holds personal data.
+func Backup(ctx context.Context, j *journal.Journal, file string, check func(copied *journal.Journal) error) error {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("%s: %w", file, fs.ErrExist)
+	}
+	part, err := os.CreateTemp(filepath.Dir(file), ".navette-backup-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = remove(part.Name()) }() // gone already when all went well
+	if err := part.Close(); err != nil {
+		return err
+	}
+	if err := j.Copy(ctx, part.Name()); err != nil {
+		return fmt.Errorf("copy the journal: %w", err)
+	}
+	if err := settle(part.Name()); err != nil {
+		return err
+	}
+	copied, err := OpenCopy(ctx, part.Name())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(check(copied), copied.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(part.Name(), file); err != nil { // a link replaces nothing
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := os.Rename(part.Name(), file); err != nil { // a file system without links
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(file))
+}
