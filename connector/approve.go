@@ -186,7 +186,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 func (n *intake) mayDecide(tx *journal.Tx, c journal.Command) error {
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
-		return err
+		return n.wrong("ui.decide.id", "id", oneLine(c.Subject))
 	}
 	file := id
 	switch kind {
@@ -194,11 +194,11 @@ func (n *intake) mayDecide(tx *journal.Tx, c journal.Command) error {
 	case 'r', 'i':
 		items, err := n.itemsOf(tx, kind, id)
 		if err != nil {
-			return err
+			return n.unknown(c.Subject, err)
 		}
 		file = items[0].FileID
 	default:
-		return fmt.Errorf("%s is neither a row nor a file", c.Subject)
+		return n.wrong("ui.decide.neither", "id", c.Subject)
 	}
 	f, err := tx.File(file)
 	if err != nil {

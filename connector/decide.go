@@ -60,7 +60,7 @@ func (e *engine) decide(ctx context.Context) {
 
 func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 	if c.ActorID == "" {
-		return "", errors.New("nobody signed this command")
+		return "", e.wrong("ui.decide.unsigned")
 	}
 	switch c.Verb {
 	case "pause", "resume":
@@ -70,12 +70,12 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 	}
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
-		return "", err
+		return "", e.wrong("ui.decide.id", "id", c.Subject)
 	}
 	if kind == 'f' {
 		f, err := tx.File(id)
 		if err != nil {
-			return "", fmt.Errorf("file %s: %w", c.Subject, err)
+			return "", e.unknown(c.Subject, err)
 		}
 		switch c.Verb {
 		case "release":
@@ -87,17 +87,17 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 		case "replay":
 			return e.replay(tx, f)
 		}
-		return "", fmt.Errorf("%s takes a row, not a file", c.Verb)
+		return "", e.wrong("ui.decide.row", "verb", c.Verb)
 	}
 	if kind == 'd' {
 		return e.redeliver(tx, c, id)
 	}
 	if c.Verb == "undo" || c.Verb == "replay" {
-		return "", fmt.Errorf("%s takes a file, not a row", c.Verb)
+		return "", e.wrong("ui.decide.file", "verb", c.Verb)
 	}
 	items, err := e.itemsOf(tx, kind, id)
 	if err != nil {
-		return "", fmt.Errorf("row %s: %w", c.Subject, err)
+		return "", e.unknown(c.Subject, err)
 	}
 	awaits := ""
 	for i := range items {
@@ -113,7 +113,7 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 			return "", err
 		}
 	}
-	return or(awaits, fmt.Sprintf("%s: %d", c.Verb, len(items))), nil
+	return or(awaits, e.told("ui.decide.rows", "n", strconv.Itoa(len(items)))), nil
 }
 
 func (e *engine) itemsOf(tx *journal.Tx, kind byte, id int64) ([]journal.Item, error) {
@@ -135,10 +135,10 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 	switch c.Verb + " " + c.Argument {
 	case "release ":
 		if it.State != payment.Held {
-			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
 		if it.Code == "NV-2102" {
-			return errors.New("the PSP has other values under its key: use resolve --as done or --as not-done")
+			return e.wrong("ui.decide.other")
 		}
 		if waits, err := tx.Waits(it.ID); err != nil {
 			return err
@@ -153,12 +153,12 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		return tx.AcceptRow(it.RowID)
 	case "refuse ":
 		if it.State != payment.Held {
-			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
 		return tx.Decide(it, payment.Refused, "NV-2003", say("NV-2003.refused"))
 	case "resolve done":
 		if it.State != payment.Uncertain && it.Code != "NV-2102" {
-			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
 		to := payment.Open
 		if it.Kind == payment.Operate {
@@ -178,7 +178,7 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		return tx.Decide(it, to, "", say("NV-2003.done"))
 	case "resolve not-done":
 		if it.State != payment.Uncertain && it.Code != "NV-2102" {
-			return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
 		return tx.Decide(it, payment.Accepted, "", say("NV-2003.not_done"))
 	case "retry ":
@@ -191,20 +191,20 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		case payment.Accepted:
 			return nil // it goes out by itself
 		}
-		return fmt.Errorf("%w: it is %s", journal.ErrState, it.State)
+		return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 	}
-	return fmt.Errorf("unknown command %q", c.Verb+" "+c.Argument)
+	return e.wrong("ui.decide.unknown", "verb", c.Verb+" "+c.Argument)
 }
 
 func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
 	n := e.intakeOf(f.Flow)
 	switch {
 	case n == nil:
-		return "", fmt.Errorf("flow %s is not configured", f.Flow)
+		return "", e.wrong("ui.decide.flow", "flow", f.Flow)
 	case f.State == journal.FileHeld && f.Code == "NV-1005":
-		return "", errors.New("the file is incomplete: drop the whole file under the same name")
+		return "", e.wrong("ui.decide.incomplete")
 	case f.State == journal.FileHeld && !f.Judged: // too large to be read
-		return "the file is read now", tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileClaimed, "released", f.Released+" "+f.Code+".bytes", "code", "", "message", "")
+		return e.told("ui.decide.read"), tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileClaimed, "released", f.Released+" "+f.Code+".bytes", "code", "", "message", "")
 	case f.State == journal.FileHeld:
 		return e.liftHold(tx, n, f)
 	}
@@ -225,12 +225,12 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 		return "", err
 	}
 	if awaits != "" {
-		return fmt.Sprintf("%d rows go on; %s", released, awaits), nil
+		return e.told("ui.decide.go", "n", strconv.Itoa(released)) + " " + awaits, nil
 	}
 	if released == 0 {
-		return "", fmt.Errorf("%w: nothing of it is held (%s)", journal.ErrState, f.State)
+		return "", e.wrong("ui.decide.nothing", "state", e.fileWord(f.State))
 	}
-	return fmt.Sprintf("%d rows go on", released), nil
+	return e.told("ui.decide.go", "n", strconv.Itoa(released)), nil
 }
 
 // liftHold lifts the hold a file shows. If another one is behind it the file stays held, and shows that.
@@ -251,21 +251,21 @@ func (e *engine) liftHold(tx *journal.Tx, n *intake, f journal.File) (string, er
 		}
 	}
 	if next != "" {
-		return "the file is still held: " + next + " " + text, tx.SetFile(f.ID, []string{journal.FileHeld}, "released", f.Released, "code", next, "message", text)
+		return e.told("ui.decide.still", "code", next, "text", text), tx.SetFile(f.ID, []string{journal.FileHeld}, "released", f.Released, "code", next, "message", text)
 	}
-	return "the file goes on", tx.ReleaseFile(&f, n.flow.Delay, n.flow.Patience)
+	return e.told("ui.decide.goes"), tx.ReleaseFile(&f, n.flow.Delay, n.flow.Patience)
 }
 
 func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
 	if f.State == journal.FileHeld && !f.Judged {
 		text := f.Message + " | " + message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
-		return "the file is answered as refused", tx.SetFile(f.ID, []string{journal.FileHeld}, "deadline", 1, "message", text)
+		return e.told("ui.decide.refused"), tx.SetFile(f.ID, []string{journal.FileHeld}, "deadline", 1, "message", text)
 	}
 	states := []payment.State{payment.Held}
 	if f.State == journal.FileHeld {
 		states = append(states, payment.Accepted) // nothing of a held file has left
 	} else if f.State != journal.FileAccepted {
-		return "", fmt.Errorf("%w: it is %s", journal.ErrState, f.State)
+		return "", e.wrong("ui.decide.state", "state", e.fileWord(f.State))
 	}
 	closed := 0
 	text := message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
@@ -279,9 +279,9 @@ func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (
 		}
 	}
 	if f.State == journal.FileHeld {
-		return fmt.Sprintf("%d rows are closed", closed), tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileAccepted, "code", "", "message", "")
+		return e.told("ui.decide.closed", "n", strconv.Itoa(closed)), tx.SetFile(f.ID, []string{journal.FileHeld}, "state", journal.FileAccepted, "code", "", "message", "")
 	}
-	return fmt.Sprintf("%d rows are closed", closed), nil
+	return e.told("ui.decide.closed", "n", strconv.Itoa(closed)), nil
 }
 
 // eachOfFile passes the instructions of a file in a state, page by page.
@@ -324,9 +324,37 @@ func (e *engine) applyPause(tx *journal.Tx, c journal.Command) (string, error) {
 		}
 	}
 	if found == 0 {
-		return "", fmt.Errorf("no flow or gateway %q", c.Subject)
+		return "", e.wrong("ui.decide.nowhere", "name", c.Subject)
 	}
-	return fmt.Sprintf("%s: %d", c.Verb, found), nil
+	return e.told("ui.decide.found", "n", strconv.Itoa(found)), nil
+}
+
+// told says the outcome of a decision in the service's language: whoever decided reads it.
+func (e *engine) told(key string, args ...string) string {
+	return message.New(key, args...).In(or(e.Lang, "fr"))
+}
+
+// wrong makes an error of why a decision cannot be applied.
+func (e *engine) wrong(key string, args ...string) error { return errors.New(e.told(key, args...)) }
+
+// unknown is what is said of a subject that is not in the journal; any other error goes on as it is.
+func (e *engine) unknown(subject string, err error) error {
+	if errors.Is(err, journal.ErrMissing) {
+		return e.wrong("ui.decide.missing", "id", subject)
+	}
+	return fmt.Errorf("%s: %w", subject, err)
+}
+
+// stateWord and fileWord say a state in the service's language.
+func (e *engine) stateWord(state string) string { return e.worded("ui.state.", state) }
+
+func (e *engine) fileWord(state string) string { return e.worded("ui.filestate.", state) }
+
+func (e *engine) worded(family, word string) string {
+	if message.Has(family + word) {
+		return e.told(family + word)
+	}
+	return word
 }
 
 func (e *engine) intakeOf(flow string) *intake {

@@ -21,7 +21,7 @@ func (e *engine) undo(tx *journal.Tx, c journal.Command, f journal.File) (string
 		return e.refuseFile(tx, c, f)
 	}
 	if !f.Judged || f.State == journal.FileRejected || f.State == journal.FileDuplicate {
-		return "", fmt.Errorf("%w: it is %s, nothing of it was taken", journal.ErrState, f.State)
+		return "", e.wrong("ui.decide.untaken", "state", e.fileWord(f.State))
 	}
 	locale := e.localeOf(f.Flow)
 	text := message.New("NV-2003.undone", "author", c.ActorName, "reason", c.Reason).In(locale)
@@ -93,11 +93,11 @@ func (e *engine) cancels(account string) bool {
 // of its own.
 func (e *engine) replay(tx *journal.Tx, f journal.File) (string, error) {
 	if e.intakeOf(f.Flow) == nil {
-		return "", fmt.Errorf("flow %s is not configured", f.Flow)
+		return "", e.wrong("ui.decide.flow", "flow", f.Flow)
 	}
 	kept, err := e.spool.Open(f.SHA256)
 	if err != nil {
-		return "", fmt.Errorf("its bytes are no longer kept: drop it again: %w", err)
+		return "", e.wrong("ui.decide.erased")
 	}
 	kept.Close()
 	id, err := tx.Replay(&f)
@@ -110,11 +110,11 @@ func (e *engine) replay(tx *journal.Tx, f journal.File) (string, error) {
 // redeliver publishes a return once more, under the same name and with the same bytes.
 func (e *engine) redeliver(tx *journal.Tx, c journal.Command, id int64) (string, error) {
 	if c.Verb != "redeliver" {
-		return "", fmt.Errorf("%s takes a row or a file, not a return", c.Verb)
+		return "", e.wrong("ui.decide.either", "verb", c.Verb)
 	}
 	d, err := tx.Delivery(id)
 	if err != nil {
-		return "", fmt.Errorf("return d%d: %w", id, err)
+		return "", e.unknown(fmt.Sprint("d", id), err)
 	}
 	kept, err := e.spool.Open(d.SHA256)
 	if err != nil {

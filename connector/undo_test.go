@@ -187,7 +187,7 @@ func TestDecisionsByFile(t *testing.T) {
 		s.dropper = "1002"
 		decide("mine.csv", filled)
 		ack := s.result("mine.ack.csv")
-		if len(g.log) != 1 || !strings.Contains(ack, "r1;oui;reçu;done;") || !strings.Contains(ack, "r2;NON;;done;") || !strings.Contains(ack, "r4;peut-être;;failed;") || strings.Contains(ack, "r3") {
+		if len(g.log) != 1 || !strings.Contains(ack, "r1;oui;reçu;done;lignes traitées : 1") || !strings.Contains(ack, "r2;NON;;done;") || !strings.Contains(ack, "r4;peut-être;;failed;") || strings.Contains(ack, "r3") {
 			t.Errorf("the PSP saw %v\n%s", g.log, ack)
 		}
 		if r := s.rows(); r[0].State != "open" || r[1].State != "refused" || r[2].State != "held" || !strings.Contains(r[1].Text, "1002") {
@@ -196,6 +196,10 @@ func TestDecisionsByFile(t *testing.T) {
 		left, err := os.ReadDir(filepath.Join(s.dir, "decisions"))
 		if err != nil || len(left) != 0 {
 			t.Errorf("left in the folder: %v, %v", left, err)
+		}
+		decide("late.csv", "decision;id\noui;r1\noui;r99\n") // decided already, unknown: said in French
+		if late := s.result("late.ack.csv"); !strings.Contains(late, "r1;oui;;failed;\"état actuel : en attente de paiement ;") || !strings.Contains(late, "r99;oui;;failed;r99 n'existe pas") {
+			t.Errorf("late:\n%s", late)
 		}
 		decide("again.csv", filled) // the same bytes again: nothing is decided twice
 		if again := s.result("again.ack.csv"); again != ack || len(g.log) != 1 {

@@ -386,7 +386,7 @@ func (r *Reading) makesSense(doc *Document, line int) {
 	case payment.Request:
 		need(r.m.reference, "reference")
 		if need(amount, "amount") && doc.Amount.Minor <= 0 {
-			r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
+			r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value.fr", r.shown(amount, french(doc.Amount)), "value", r.shown(amount, doc.Amount.String()))
 		}
 	case payment.Operate:
 		if need(r.m.operation, "operation") {
@@ -418,7 +418,7 @@ func (r *Reading) operationMakesSense(doc *Document, amount *field, line int) {
 	case state == remainder && doc.Operation != payment.Refund && doc.Operation != payment.Capture && doc.Operation != payment.Cancel:
 		r.fail(amount, line, "", "NV-1201.missing", "field", r.label(amount))
 	case state == present && (doc.Amount.Minor < 0 || doc.Amount.Minor == 0 && doc.Operation != payment.Consult):
-		r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value", r.shown(amount, doc.Amount.String()))
+		r.fail(amount, line, doc.Amount.Decimal('.'), "NV-1203.not_positive", "value.fr", r.shown(amount, french(doc.Amount)), "value", r.shown(amount, doc.Amount.String()))
 	}
 }
 
@@ -464,3 +464,6 @@ func (r *Reading) keepCells(b []byte, line int) []byte {
 	}
 	return b
 }
+
+// french writes an amount as French sentences do: -5,00 EUR.
+func french(a payment.Amount) string { return strings.Replace(a.String(), ".", ",", 1) }

@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -93,7 +94,7 @@ func (r *Reading) scheduled(doc *Document, line int) ([]share, *Problem) {
 		a := due.list[i].asAmount()
 		total, err := sum.Add(a)
 		if err != nil || a.Minor <= 0 || on != nil && len(on.list) != len(due.list) {
-			p := problem(line, "NV-1302.parts", "sum", sum.String(), "amount", doc.Amount.String())
+			p := problem(line, "NV-1302.parts", "sum.fr", french(sum), "sum", sum.String(), "amount.fr", french(doc.Amount), "amount", doc.Amount.String())
 			return nil, &p
 		}
 		sum = total
@@ -103,7 +104,7 @@ func (r *Reading) scheduled(doc *Document, line int) ([]share, *Problem) {
 		}
 	}
 	if sum != doc.Amount {
-		p := problem(line, "NV-1302.parts", "sum", sum.String(), "amount", doc.Amount.String())
+		p := problem(line, "NV-1302.parts", "sum.fr", french(sum), "sum", sum.String(), "amount.fr", french(doc.Amount), "amount", doc.Amount.String())
 		return nil, &p
 	}
 	return list, nil
@@ -166,7 +167,8 @@ func (r *Reading) divided(doc *Document, line int) ([]share, *Problem) {
 			return list, nil
 		}
 	}
-	p := problem(line, "NV-1302.parts", "sum", exact.StringFixed(places)+" "+doc.Amount.Currency, "amount", doc.Amount.String())
+	sums := exact.StringFixed(places) + " " + doc.Amount.Currency
+	p := problem(line, "NV-1302.parts", "sum.fr", strings.Replace(sums, ".", ",", 1), "sum", sums, "amount.fr", french(doc.Amount), "amount", doc.Amount.String())
 	return nil, &p
 }
 
