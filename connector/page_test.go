@@ -276,3 +276,44 @@ func TestEarlyRowWaitsAlone(t *testing.T) {
 		}
 	})
 }
+
+// A request that a crash cut short, before or after its answer was known, gets one link, which works.
+func TestPageAfterACrash(t *testing.T) {
+	for _, point := range []string{"sending", "submit", "submitted", "record"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, simMapping, taken)
+			psp := &pagePSP{}
+			s.gateway, s.public = psp, "https://pay.example"
+			dead := false
+			s.fault = func(at string) error {
+				if dead = dead || at == point; dead {
+					return errCrash
+				}
+				return nil
+			}
+			s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+			_ = s.once() // the process ends on its way
+			if !dead {
+				t.Fatalf("%s was never reached", point)
+			}
+			s.fault = nil
+			for range 4 { // settle passes
+				if err := s.once(); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(3 * time.Minute)
+			}
+			it := s.request()
+			token, ok := strings.CutPrefix(it.Link, "https://pay.example/pay/")
+			if it.State != payment.Open || !ok {
+				t.Fatalf("crash at %s: %s, link %q", point, it.State, it.Link)
+			}
+			if _, err := s.visit(token); err != nil {
+				t.Errorf("crash at %s: the link does not work: %v", point, err)
+			}
+			if !strings.Contains(s.result("a.ret.csv"), it.Link) {
+				t.Errorf("crash at %s: the result tells another link", point)
+			}
+		})
+	}
+}

@@ -77,6 +77,7 @@ type stage struct {
 	flow       func(*Flow)
 	name       string // of the flow
 	public     string
+	fault      func(point string) error
 	setup      func(*Setup)
 	after      func(*Connector) // the pass, while the journal is still open
 	dropper    string           // whom dropped files belong to
@@ -140,7 +141,7 @@ func (s *stage) once() error {
 	if s.gateway != nil {
 		account.Gateway = s.gateway
 	}
-	setup := Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}, PublicURL: s.public}
+	setup := Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{f}, Accounts: []*Account{account}, Fault: s.fault, PublicURL: s.public}
 	if s.setup != nil {
 		s.setup(&setup)
 	}
