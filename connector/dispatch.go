@@ -129,12 +129,13 @@ func (d *dispatch) loop(ctx context.Context) error {
 	return nil
 }
 
-func (d *dispatch) stopped(ctx context.Context) (bool, error) {
+func (d *dispatch) stopped(ctx context.Context) (stopped bool, err error) {
 	g, err := d.j.Gateway(ctx, d.account.Account)
 	if err == nil {
-		d.halted.Store(g.Stopped != "" || d.recovering.Load())
+		stopped = g.Stopped != "" || d.recovering.Load() // once: it may change meanwhile
+		d.halted.Store(stopped)
 	}
-	return g.Stopped != "" || d.recovering.Load(), err
+	return stopped, err
 }
 
 // feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one

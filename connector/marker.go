@@ -24,6 +24,7 @@ import (
 // Entries of the journal's meta.
 const (
 	metaRecover = "recover" // why nothing is sent; "" = it is
+	metaSettled = "settled" // the last reason a person has settled: markers that still tell of it are not written anew yet
 	metaConsult = "consult" // until when everything is looked up before it is sent, microseconds since 1970
 )
 
@@ -51,15 +52,27 @@ func (e *engine) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	settled, err := e.j.Meta(ctx, metaSettled)
+	if err != nil {
+		return err
+	}
 	if why == "" && e.StateDir != "" {
-		why = e.missing(ctx)
+		if why = e.missing(ctx); why == settled {
+			why = ""
+		}
+	}
+	if err := e.j.Do(ctx, func(tx *journal.Tx) error {
+		if e.NewJournal && why != "" {
+			return errors.Join(tx.SetMeta(metaRecover, ""), tx.SetMeta(metaSettled, why))
+		}
+		return tx.SetMeta(metaRecover, why)
+	}); err != nil {
+		return err
 	}
 	if e.NewJournal {
 		why = ""
 	}
-	if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.SetMeta(metaRecover, why) }); err != nil {
-		return err
-	}
+	e.marked.Store(-1) // nothing is written yet
 	until, err := e.j.Meta(ctx, metaConsult)
 	if err != nil {
 		return err
@@ -173,7 +186,7 @@ func (e *engine) recover(tx *journal.Tx) (string, error) {
 		return "", fmt.Errorf("%w: nothing is to be recovered", journal.ErrState)
 	}
 	until := tx.Now + consultFor.Microseconds()
-	if err := tx.SetMeta(metaRecover, ""); err != nil {
+	if err := errors.Join(tx.SetMeta(metaRecover, ""), tx.SetMeta(metaSettled, why)); err != nil {
 		return "", err
 	}
 	if err := tx.SetMeta(metaConsult, strconv.FormatInt(until, 10)); err != nil {

@@ -226,6 +226,9 @@ func (w *world) checkFolders() (errs []error) {
 			errs = append(errs, err)
 		}
 		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".navette-journal-") && dir == "done" { // the journal's marker
+				continue
+			}
 			if strings.HasPrefix(e.Name(), ".") || dir == "in" {
 				errs = append(errs, fmt.Errorf("left behind: %s/%s", dir, e.Name()))
 			}
