@@ -18,8 +18,8 @@ func TestParse(t *testing.T) {
 		args string
 		want string // what rows big kills strict; "" an error
 	}{
-		{"", "[rate check memory kill9 cold] [20000 100000] 1000000 5 false"},
-		{"all -strict", "[rate check memory kill9 cold] [20000 100000] 1000000 5 true"},
+		{"", "[rate check memory kill9 cold sftp] [20000 100000] 1000000 5 false"},
+		{"all -strict", "[rate check memory kill9 cold sftp] [20000 100000] 1000000 5 true"},
 		{"kill9 -rows 300,400 -kills 2", "[kill9] [300 400] 1000000 2 false"},
 		{"-quick rate cold", "[rate cold] [5000] 50000 3 false"},
 		{"memory -quick -big 7", "[memory] [5000] 7 3 false"},
