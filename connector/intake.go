@@ -34,8 +34,9 @@ type intake struct {
 	again    time.Duration
 	due      time.Duration
 	settling int
-	down     bool         // the folder could not be listed in this pass
-	oldest   atomic.Int64 // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
+	open     map[string]bool // files told to be open in an office program
+	down     bool            // the folder could not be listed in this pass
+	oldest   atomic.Int64    // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
 
 	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought
 	taken map[string]shape // files that were taken where they lie; nil: not asked yet
@@ -180,9 +181,10 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	if files, err = n.unseen(ctx, files); err != nil {
 		return nil, err
 	}
-	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.flow.Quiet, Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
+	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.quiet(ctx), Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
 	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
 	n.oldest.Store(oldestOf(&look))
+	n.tellOpen(&look)
 	n.settling += look.Settling
 	if look.Settling > 0 {
 		n.again = max(n.again, look.Again, 2*time.Millisecond)

@@ -77,6 +77,12 @@ type Placer interface {
 	Place(ctx context.Context, dir string) (device, folder string, err error)
 }
 
+// Sharer is the ability to tell that a folder stands on a network share (nfs, smb, fuse, other; "" for a disk of this
+// machine): there sizes and times may be stale for seconds, and nobody tells who writes.
+type Sharer interface {
+	Shared(ctx context.Context, dir string) (kind string, err error)
+}
+
 // Sweeper is the ability to clear the temporary files (TempPrefix) that an interrupted Publish of ours left in dir.
 // A Publish under way is spared where that can be seen, and fails with ErrRetry where it cannot.
 type Sweeper interface {

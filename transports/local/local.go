@@ -283,6 +283,17 @@ func (b *Box) Place(ctx context.Context, dir string) (device, folder string, err
 	return device, folder, wrap("place", dir, err)
 }
 
+// Shared implements transports.Sharer.
+func (b *Box) Shared(ctx context.Context, dir string) (kind string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", wrap("statfs", dir, err)
+	}
+	if kind, err = shared(dir); err != nil {
+		err = folderError(err)
+	}
+	return kind, wrap("statfs", dir, err)
+}
+
 func place(dir string) (device, folder string, err error) {
 	var st unix.Stat_t
 	if err := again(func() error { return unix.Stat(dir, &st) }); err != nil {

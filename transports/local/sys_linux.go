@@ -13,10 +13,7 @@ func tryLease(fd int) error {
 		return err
 	}
 	// NFS and SMB answer EAGAIN whenever the server granted no delegation or oplock, others know only this machine's writers.
-	switch uint32(st.Type) {
-	case unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC,
-		unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CEPH_SUPER_MAGIC, unix.CODA_SUPER_MAGIC,
-		unix.OCFS2_SUPER_MAGIC:
+	if shareOf(uint32(st.Type)) != "" {
 		return unix.EINVAL
 	}
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK); err != nil {
@@ -24,4 +21,28 @@ func tryLease(fd int) error {
 	}
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
 	return err
+}
+
+// shared tells the kind of network share that a folder stands on, "" for a disk of this machine.
+func shared(dir string) (string, error) {
+	var st unix.Statfs_t
+	if err := again(func() error { return unix.Statfs(dir, &st) }); err != nil {
+		return "", err
+	}
+	return shareOf(uint32(st.Type)), nil
+}
+
+// shareOf names the file systems that other machines write to, by the numbers that statfs gives (linux/magic.h).
+func shareOf(magic uint32) string {
+	switch magic {
+	case unix.NFS_SUPER_MAGIC:
+		return "nfs"
+	case unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.SMB_SUPER_MAGIC:
+		return "smb"
+	case unix.FUSE_SUPER_MAGIC:
+		return "fuse"
+	case unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CEPH_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, unix.OCFS2_SUPER_MAGIC:
+		return "other"
+	}
+	return ""
 }
