@@ -49,6 +49,10 @@ func (e *engine) decide(ctx context.Context) {
 				return
 			}
 		}
+		if err := e.pauses(ctx); err != nil {
+			e.alarms.report(e.log, "decide", err)
+			return
+		}
 		e.alarms.clear(e.log, "decide")
 		e.log.Info().Str("event", "decision").Str("verb", c.Verb).Str("subject", c.Subject).Str("argument", c.Argument).Str("author", c.ActorName).Str("uid", c.ActorID).Str("result", result).Msg("a person's decision")
 		e.stir()
@@ -155,6 +159,9 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		if it.State != payment.Held {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
+		if err := tx.DropCancel(it.ID, "NV-2003", say("NV-2003.refused")); err != nil {
+			return err
+		}
 		return tx.Decide(it, payment.Refused, "NV-2003", say("NV-2003.refused"))
 	case "resolve done":
 		if it.State != payment.Uncertain && it.Code != "NV-2102" {
@@ -184,6 +191,14 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 	case "retry ":
 		switch it.State {
 		case payment.Refused:
+			if it.SentAt == 0 { // a person closed it: sending it is not for one person to decide, above four_eyes
+				return errors.New(message.New("ui.retry.closed").In(or(e.Lang, "fr")))
+			}
+			if other, err := tx.Live(it); err != nil {
+				return err
+			} else if other != 0 {
+				return errors.New(message.New("ui.retry.live", "id", fmt.Sprint("i", other)).In(or(e.Lang, "fr")))
+			}
 			_, err := tx.Again(it)
 			return err
 		case payment.Uncertain:
@@ -271,7 +286,13 @@ func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (
 	text := message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
 	for _, s := range states {
 		err := eachOfFile(tx, f.ID, s, func(it *journal.Item) error {
+			if it.RowID == 0 { // an act of navette's own: it goes with the row it serves
+				return nil
+			}
 			closed++
+			if err := tx.DropCancel(it.ID, "NV-2003", text); err != nil {
+				return err
+			}
 			return tx.Decide(it, payment.Refused, "NV-2003", text)
 		})
 		if err != nil {

@@ -299,7 +299,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 		if !d.gate.pass(ctx, d.now) {
 			return back(context.Cause(ctx))
 		}
-		if d.limit.Wait(ctx) != nil || d.halted.Load() {
+		if d.limit.Wait(ctx) != nil || d.halted.Load() || d.stilled(it.Source.Flow) {
 			d.gate.release()
 			return back(payment.ErrStopped)
 		}

@@ -13,11 +13,15 @@ import (
 
 // lookAt is when a look-up of something sent at `sent` and in doubt since `since` is believed (microseconds).
 func (d *dispatch) lookAt(sent, since int64) int64 {
-	if d.account.Idempotent && since-sent < d.account.Window.Microseconds() {
+	if d.counts() && since-sent < d.account.Window.Microseconds() {
 		return since + min(d.account.Settle, time.Second).Microseconds() // the same key again is harmless
 	}
 	return since + d.account.Settle.Microseconds()
 }
+
+// counts tells whether the PSP's promise of one effect per key may be counted on. After a journal was lost it may not: when
+// a key was first sent, and so when the PSP forgets it, is no longer known.
+func (d *dispatch) counts() bool { return d.account.Idempotent && !d.consulting() }
 
 // found adopts what a look-up found, if it is what was sent; other values are held for a person, with an alarm.
 func (d *dispatch) found(it *journal.Item, out payment.Outcome) journal.Answer {
@@ -91,8 +95,8 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 		return forget()
 	}
 	now := d.now().UnixMicro()
-	if d.account.Idempotent && now-it.SentAt < d.account.Window.Microseconds() {
-		return d.resend(ctx, it)
+	if d.counts() && now-it.SentAt < d.account.Window.Microseconds() {
+		return d.resend(ctx, it, due)
 	}
 	if !d.gate.pass(ctx, d.now) {
 		return nil
@@ -121,7 +125,7 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 		return later(1, d.account.Settle)
 	case errors.Is(err, payment.ErrUnknown):
 		d.gate.open()
-		return d.resend(ctx, it)
+		return d.resend(ctx, it, due)
 	case errors.Is(err, payment.ErrUnsupported):
 		d.log.Warn().Str("event", "lookup.unsupported").Str("code", "NV-2101").Int64("instruction", it.ID).Msg("the PSP cannot be asked: a person decides (navette resolve)")
 		return forget()
@@ -135,7 +139,12 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 }
 
 // resend sends an uncertain instruction again under its own key.
-func (d *dispatch) resend(ctx context.Context, it journal.Item) error {
+func (d *dispatch) resend(ctx context.Context, it journal.Item, due journal.Due) error {
+	if d.stilled(it.Source.Flow) {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue("look", it.ID, d.account.Account, tx.Now+leisure.Microseconds(), due.N)
+		})
+	}
 	if d.inFlight() >= d.groupSize() {
 		return nil // still due
 	}

@@ -389,6 +389,9 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 			"n_rows", rows, "n_left_out", leftOut, "n_accepted", f.Accepted, "n_held", f.Held, "n_rejected", f.Rejected, "n_skipped", f.Skipped, "n_duplicate", f.DuplicateRows); err != nil {
 			return err
 		}
+		if err := tx.LookSoon(f.ID); err != nil {
+			return err
+		}
 		if err := n.supersede(tx, f); err != nil {
 			return err
 		}

@@ -42,6 +42,25 @@ func (f finding) rank() int {
 
 // judgeKnown decides for one staged instruction; matches are all that is known of its identity, oldest first.
 func judgeKnown(p policy, matches []journal.Match) finding {
+	f := judgeNewest(p, matches)
+	if f.state == journal.RowAccepted && matches[0].Kind == payment.Request {
+		for _, k := range matches { // what ended here may still be asked for elsewhere
+			if held, elsewhere := fromElsewhere(p, k); elsewhere && !ended(k.KnownState) {
+				held.known = f.known
+				return held
+			}
+		}
+	}
+	return f
+}
+
+// ended tells that nothing is asked for any more, and nothing was paid.
+func ended(s payment.State) bool {
+	return s == payment.Refused || s == payment.Expired || s == payment.Cancelled
+}
+
+// judgeNewest decides by the newest that is known.
+func judgeNewest(p policy, matches []journal.Match) finding {
 	m := matches[len(matches)-1]
 	for _, k := range matches {
 		if k.SameFile {

@@ -136,9 +136,18 @@ func (d *dispatch) replace(ctx context.Context, due journal.Due) error {
 		if now.State == payment.Open && (cancel.State == payment.Refused || d.now().Sub(journal.Time(cancel.AnsweredAt)) > d.closing()) {
 			return holdBack(failed)
 		}
-		return later(glance, due.N)
+		// Rarer and rarer: a PSP may take long to show it closed, and a single pass does not wait for that.
+		return later(min(max(d.now().Sub(journal.Time(cancel.AnsweredAt)), glance), leisure), due.N)
 	case payment.Held, payment.Uncertain:
 		return later(leisure, due.N)
+	case payment.Accepted:
+		first, err := d.j.Sendable(ctx, cancel.FileID, cancel.ID-1, d.now().UnixMicro(), 1)
+		if err != nil {
+			return err
+		}
+		if len(first) == 0 || first[0].ID != cancel.ID { // behind something else
+			return later(leisure, due.N)
+		}
 	}
 	return later(glance, due.N)
 }
@@ -176,25 +185,41 @@ func (d *dispatch) target(ctx context.Context, due journal.Due) error {
 	if err != nil {
 		return err
 	}
+	n := d.intakeOf(f.Flow)
+	later := func(in time.Duration) error {
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue(dueTarget, it.ID, d.account.Account, tx.Now+in.Microseconds(), due.N)
+		})
+	}
 	known := it.Target.ID != 0 && it.Target.PaymentID != ""
-	over := d.now().UnixMicro() >= f.ReceivedAt+due.N*1000 && f.Judged
+	if !f.Judged || known && (n == nil || f.State == journal.FileHeld) { // judged, or released by a person, first
+		return later(leisure)
+	}
+	if left := journal.Time(f.ReceivedAt + due.N*1000).Sub(d.now()); !known && left > 0 {
+		return later(max(min(left, leisure), 10*time.Millisecond))
+	}
+	v := &journal.Verdict{State: journal.RowRejected, Code: "NV-1407", Message: message.New("NV-1407.unknown", "reference", it.Reference).In(d.localeOf(f.Flow))}
+	if known { // what could not be asked when the file was judged is asked now: remainder, currency, limits
+		if v, err = n.aimed(ctx, &f, &it); v == nil && err == nil && !it.Amount.IsZero() {
+			v, err = n.overLimit(it.Amount)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return d.j.Do(ctx, func(tx *journal.Tx) error {
+		if err := tx.ClearDue(dueTarget, it.ID); err != nil {
+			return err
+		}
 		switch {
-		case known && f.State != journal.FileHeld:
+		case v == nil:
 			if err := tx.Decide(&it, payment.Accepted, "", ""); err != nil {
 				return err
 			}
-			if err := tx.AcceptRow(it.RowID); err != nil {
-				return err
-			}
-		case over:
-			if err := tx.Decide(&it, payment.Refused, "NV-1407", message.New("NV-1407.unknown", "reference", it.Reference).In(d.localeOf(f.Flow))); err != nil {
-				return err
-			}
-		default:
-			left := max(min(f.ReceivedAt+due.N*1000-tx.Now, leisure.Microseconds()), 10_000)
-			return tx.SetDue(dueTarget, it.ID, d.account.Account, tx.Now+left, due.N)
+			return tx.AcceptRow(it.RowID)
+		case v.State == journal.RowHeld:
+			return tx.HoldOn(&it, v.Code, v.Message)
 		}
-		return tx.ClearDue(dueTarget, it.ID)
+		return tx.Decide(&it, payment.Refused, v.Code, v.Message)
 	})
 }

@@ -262,9 +262,9 @@ func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer
 // resultState says in the result's words where an instruction stands.
 func resultState(l *journal.Line) string {
 	switch l.Payment {
-	case payment.Held:
+	case payment.Held, payment.Accepted: // not sent: it waits for a person, or behind what does
 		return journal.RowHeld
-	case payment.Sending, payment.Uncertain, payment.Accepted:
+	case payment.Sending, payment.Uncertain:
 		return "uncertain"
 	case payment.Refused:
 		return "refused"

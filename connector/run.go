@@ -35,6 +35,7 @@ type engine struct {
 
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
+	still map[string]bool // flows of which nothing is sent: a person paused them
 
 	intakes    []*intake
 	reports    []*report
@@ -154,9 +155,34 @@ func (e *engine) feedOf(a *Account) bool {
 	return false
 }
 
+// pauses learns which flows are paused. What is queued for sending asks it, too: a person who pauses means now.
+func (e *engine) pauses(ctx context.Context) error {
+	still := map[string]bool{}
+	for _, n := range e.intakes {
+		w, err := e.j.Flow(ctx, n.flow.Name)
+		if err != nil {
+			return err
+		}
+		still[n.flow.Name] = w.Paused == "all"
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.still = still
+	return nil
+}
+
+func (e *engine) stilled(flow string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.still[flow]
+}
+
 // begin takes over what an earlier process left.
 func (e *engine) begin(ctx context.Context) error {
 	if err := e.takeOver(ctx); err != nil {
+		return err
+	}
+	if err := e.pauses(ctx); err != nil {
 		return err
 	}
 	for _, d := range e.dispatches {
@@ -164,6 +190,7 @@ func (e *engine) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	e.decide(ctx) // before anything is sent: a pause or an undo that was written meanwhile
 	return nil
 }
 
@@ -340,7 +367,6 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		}
 		return settling == 0
 	}
-	e.decide(ctx)
 	for ctx.Err() == nil {
 		done := taken()
 		for _, r := range e.reports {

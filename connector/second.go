@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/message"
@@ -26,7 +27,7 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 		if it.Amount.Minor <= limit.Minor {
 			return "", nil
 		}
-	} else if it.Operation != payment.Refund && it.Operation != payment.Capture {
+	} else if it.Operation != payment.Refund && it.Operation != payment.Capture && it.Operation != payment.Duplicate {
 		return "", nil // moves no money
 	}
 	f, err := tx.File(it.FileID)
@@ -34,6 +35,9 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 		return "", err
 	}
 	lang := or(e.Lang, "fr")
+	if nobody := "folder:"; c.ActorKind == "file" && (strings.HasPrefix(c.ActorID, nobody) || c.ActorID == "0" || c.ActorID == e.UID) {
+		return "", errors.New(message.New("ui.second.nobody").In(lang)) // it may be whoever decided before
+	}
 	// Root and the service itself drop files for others: they are nobody.
 	dropper := f.DroppedBy
 	if slices.Contains([]string{"0", e.UID}, dropper) {

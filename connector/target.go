@@ -116,7 +116,7 @@ func (n *intake) wholeUnknown(it *journal.Item) *journal.Verdict {
 	return &journal.Verdict{State: journal.RowHeld, Code: "NV-1504", Message: n.say(message.New("NV-1504.remainder"))}
 }
 
-// overLimit holds a refund of a known remainder above the limits of one transaction.
+// overLimit holds an operation above the limits of one transaction.
 func (n *intake) overLimit(rest payment.Amount) (*journal.Verdict, error) {
 	for _, l := range n.amountLimits() {
 		limit, err := payment.ParseDecimal(l.limit, rest.Currency)

@@ -211,6 +211,16 @@ func (tx *Tx) AcceptRow(document int64) error {
 	return err
 }
 
+// Live finds another request of the same reference and part that may be paid or was; 0 when there is none.
+func (tx *Tx) Live(it *Item) (id int64, err error) {
+	if it.Kind != payment.Request {
+		return 0, nil
+	}
+	err = tx.one(`SELECT coalesce(max(i.id), 0) FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane = ? AND i.part = ? AND i.kind = 'request' AND i.account = ? AND i.namespace = ?
+ AND i.id <> ? AND i.state NOT IN ('refused', 'expired', 'cancelled') AND f.judged = 1`, it.Lane, it.Part, it.Account, it.Namespace, it.ID).Scan(&id)
+	return id, err
+}
+
 // Again makes the next revision of a refused instruction: a new one, with a new key, to be sent.
 func (tx *Tx) Again(it *Item) (id int64, err error) {
 	if it.State != payment.Refused {
@@ -246,6 +256,9 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 
 // ReleaseFile lets a held, judged file go on; f.Released says which holds were lifted.
 func (tx *Tx) ReleaseFile(f *File, delay, patience time.Duration) error {
+	if err := tx.LookSoon(f.ID); err != nil {
+		return err
+	}
 	return tx.SetFile(f.ID, []string{FileHeld}, "state", FileAccepted, "released", f.Released, "code", "", "message", "", "send_after", tx.Now+delay.Microseconds(), "deadline", tx.Now+patience.Microseconds())
 }
 

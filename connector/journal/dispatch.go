@@ -96,8 +96,8 @@ func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) 
 }
 
 // Sendable lists instructions of a file that may be sent now: accepted, behind after, and with nothing unfinished
-// before them in their lane (contract §6: one at a time for a reference). What waits for its target (NV-1407) keeps that
-// target back from nothing.
+// before them in their lane (contract §6: one at a time for a reference). What waits for its target (NV-1407) keeps back
+// later operations on it, and never the target itself.
 func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit int) (list []Item, err error) {
 	var name []byte
 	var flow string
@@ -107,7 +107,7 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
  FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
-  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND e.code <> 'NV-1407' AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
+  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
 		list = append(list, Item{State: payment.Accepted, FileID: file})
 		it := &list[len(list)-1]
 		var amount sql.NullInt64

@@ -176,6 +176,13 @@ func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, 
 		if err := tx.tally(changes); err != nil {
 			return true, 0, err
 		}
+		if n == 0 { // one that is out already cannot be held: whoever reads the alarm cancels it
+			err = tx.one(`SELECT count(*) FROM instruction WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ?
+ AND state IN ('held', 'sending', 'uncertain', 'open', 'authorised', 'partially_paid')`, it.Lane, it.Part, account, it.Namespace, it.ID).Scan(&n)
+			if err != nil {
+				return true, 0, err
+			}
+		}
 		if n > 0 {
 			effect = payment.Conflict
 		}

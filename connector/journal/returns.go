@@ -120,12 +120,15 @@ func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
 }
 
 // Unanswered tells whether instructions of a file wait for the gateway, and else whether some wait for a
-// person or a look-up.
+// person or a look-up: held or in doubt themselves, or behind another row or a cancel that is.
 // It is one statement, one moment: a row on its way from doubt to being sent again is never missed by both.
 func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful bool, err error) {
-	const exists = `EXISTS (SELECT 1 FROM instruction WHERE file_id = ? AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND state IN (`
+	const exists = `EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = ? AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')`
+	const free = ` AND (i.state = 'sending' OR i.state = 'accepted' AND i.waits = 0 AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id
+ WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND e.state IN ('held', 'uncertain', 'pending')
+ AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1))`
 	var worst int
-	err = j.one(ctx, "SELECT CASE WHEN "+exists+"'accepted', 'sending')) THEN 2 WHEN "+exists+"'held', 'uncertain', 'pending')) THEN 1 ELSE 0 END", file, file).Scan(&worst)
+	err = j.one(ctx, "SELECT CASE WHEN "+exists+free+") THEN 2 WHEN "+exists+") THEN 1 ELSE 0 END", file, file).Scan(&worst)
 	return worst == 2, worst == 1, err
 }
 

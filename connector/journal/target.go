@@ -76,7 +76,7 @@ type Acts struct {
 // file, though not judged yet, count as far as they stand before it.
 func (j *Journal) ActsOn(ctx context.Context, op payment.Operation, account string, t payment.Target, file, except int64) (a Acts, err error) {
 	err = j.each(ctx, `SELECT i.state, i.amount FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane IN (?, ?, ?) AND i.lane <> '' AND i.account = ? AND i.kind = 'operation' AND i.operation = ?
- AND i.id <> ? AND i.state <> 'refused' AND (f.judged = 1 OR i.file_id = ? AND i.id < ?)`, []any{t.Reference, t.TransactionID, t.PaymentID, account, string(op), except, file, except}, func(r *sql.Rows) error {
+ AND i.id <> ? AND i.state <> 'refused' AND (f.judged = 1 OR i.file_id = ? AND i.id < ?) AND (i.lane <> ? OR i.part = '' OR i.part = ?)`, []any{t.Reference, t.TransactionID, t.PaymentID, account, string(op), except, file, except, t.Reference, t.Part}, func(r *sql.Rows) error {
 		var state payment.State
 		var amount sql.NullInt64
 		if err := r.Scan(&state, &amount); err != nil {
@@ -156,6 +156,38 @@ func (tx *Tx) Wait(f *File, row int64) error {
 		}
 	}
 	return nil
+}
+
+// DropCancel stops the cancel that would make way for a request that is closed instead, as long as it was not sent.
+func (tx *Tx) DropCancel(request int64, code, text string) error {
+	var cancel int64
+	err := tx.one("SELECT n FROM due WHERE kind = 'replace' AND subject = ?", request).Scan(&cancel)
+	if errors.Is(err, ErrMissing) || err == nil && cancel == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	it, err := tx.Item(cancel)
+	if err != nil || it.State != payment.Accepted {
+		return err
+	}
+	return tx.Decide(&it, payment.Refused, code, text)
+}
+
+// LookSoon makes due what waits of a file: it may go on now.
+func (tx *Tx) LookSoon(file int64) error {
+	_, err := tx.exec("UPDATE due SET at = ? WHERE kind IN ('replace', 'target') AND at > ? AND (SELECT i.file_id FROM instruction i WHERE i.id = due.subject) = ?", tx.Now, tx.Now, file)
+	return err
+}
+
+// HoldOn leaves a held instruction held, for another reason.
+func (tx *Tx) HoldOn(it *Item, code, text string) error {
+	if _, err := tx.exec("UPDATE row SET code = ?, message = ? WHERE document = ? AND state = 'held'", code, text, it.RowID); err != nil {
+		return err
+	}
+	_, err := tx.exec("UPDATE instruction SET code = ?, message = ? WHERE id = ? AND state = 'held'", code, text, it.ID)
+	return err
 }
 
 // Ready lets an instruction that waited for another one be sent.
