@@ -83,6 +83,10 @@ func (n *intake) decisions(ctx context.Context) error {
 	}
 	var errs []error
 	for _, r := range look.Ready {
+		if r.File.Same(n.decidedFile) { // answered; it could not be moved away
+			errs = append(errs, fmt.Errorf("decisions %q: it is applied, and cannot be moved to %s", r.File.Name, n.flow.Done))
+			continue
+		}
 		if err := n.decideBy(ctx, r.File); err != nil {
 			errs = append(errs, fmt.Errorf("decisions %q: %w", r.File.Name, err))
 		}
@@ -134,6 +138,7 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 		return err
 	}
 	n.stir()
+	n.decidedFile = file
 	name := n.archiveName(&done, label(file.Name))
 	for i := 1; i < 1000; i++ {
 		if err = box.Move(ctx, from, box.Join(n.flow.Done, numbered(name, i))); !errors.Is(err, transports.ErrExists) {

@@ -22,14 +22,15 @@ import (
 // intake takes the files of one flow. It is used by one goroutine, which lets others bring the bytes of several files.
 type intake struct {
 	*engine
-	flow      *Flow
-	log       zerolog.Logger
-	settler   transports.Settler
-	approvals transports.Settler // of the decisions folder
-	device    string             // where the inbox stands; it must not change under us
-	folder    string
-	alarms    *once
-	swept     bool
+	flow        *Flow
+	log         zerolog.Logger
+	settler     transports.Settler
+	approvals   transports.Settler // of the decisions folder
+	decidedFile transports.File    // the last file of decisions that was answered
+	device      string             // where the inbox stands; it must not change under us
+	folder      string
+	alarms      *once
+	swept       bool
 	// again is when a file may have settled, due when a held one is overdue, from now; 0 = never. `once` waits for the first alone.
 	again    time.Duration
 	due      time.Duration

@@ -291,7 +291,11 @@ func (n *intake) known(ctx context.Context, f *journal.File) error {
 			for k < len(matches) && matches[k].ID == matches[i].ID {
 				k++
 			}
-			d := judgeKnown(p, matches[i:k])
+			d, any := judgeParts(p, matches[i:k])
+			if !any {
+				i = k
+				continue
+			}
 			if d.replace && matches[i].KnownPart != "" { // a document of several requests is not replaced in part
 				d = finding{state: journal.RowRejected, code: "NV-1403", text: message.New("NV-1403.differs", "reference", matches[i].Reference, "fields", p.differs(matches[i].ID, d.known))}
 			}

@@ -40,6 +40,40 @@ func (f finding) rank() int {
 	return 0
 }
 
+// judgeParts decides for one staged instruction. Where a reference is known whole and comes in parts, or the other way
+// round, the debt would be asked for twice: rejected, unless nothing of what is known can be paid any more. any is false
+// when nothing speaks for or against it.
+func judgeParts(p policy, matches []journal.Match) (f finding, any bool) {
+	var same []journal.Match
+	for _, m := range matches {
+		if m.Part == m.KnownPart {
+			same = append(same, m)
+			continue
+		}
+		switch m.KnownState {
+		case payment.Refused, payment.Expired, payment.Cancelled:
+			continue
+		}
+		if !m.SameFile {
+			if f, elsewhere := fromElsewhere(p, m); elsewhere {
+				return f, true
+			}
+		}
+		named := func(part string) message.Text {
+			if part == "" {
+				return message.New("NV-1403.whole")
+			}
+			return message.Literal(part, part)
+		}
+		return finding{state: journal.RowRejected, code: "NV-1403", text: message.New("NV-1403.parts", "reference", m.Reference, "known.fr", named(m.KnownPart).In("fr"), "known.en", named(m.KnownPart).In("en"),
+			"now.fr", named(m.Part).In("fr"), "now.en", named(m.Part).In("en"))}, true
+	}
+	if len(same) == 0 {
+		return finding{}, false
+	}
+	return judgeKnown(p, same), true
+}
+
 // judgeKnown decides for one staged instruction; matches are all that is known of its identity, oldest first.
 func judgeKnown(p policy, matches []journal.Match) finding {
 	f := judgeNewest(p, matches)

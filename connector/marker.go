@@ -56,8 +56,9 @@ func (e *engine) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unread := error(nil)
 	if why == "" && e.StateDir != "" {
-		if why = e.missing(ctx); why == settled {
+		if why, unread = e.missing(ctx); why == settled {
 			why = ""
 		}
 	}
@@ -79,7 +80,11 @@ func (e *engine) takeOver(ctx context.Context) error {
 	}
 	n, _ := strconv.ParseInt(until, 10, 64) // "" is never
 	e.consult.Store(n)
-	e.recovering.Store(why != "")
+	e.recovering.Store(why != "" || unread != nil && !e.NewJournal)
+	e.unread.Store(why == "" && unread != nil && !e.NewJournal)
+	if unread != nil { // it may tell of another journal: nothing is sent until it can be read
+		e.alarms.report(e.log, "marker", fmt.Errorf("nothing is sent until the journal's marker can be read: %w", unread))
+	}
 	if why != "" {
 		e.alarms.report(e.log, "journal", errors.New("NV-4011: "+why))
 		e.log.Error().Str("event", "journal.lost").Str("code", "NV-4011").Str("why", why).Msg("files are taken and nothing is sent: `navette recover --reason …` looks everything up before it is sent; `navette run --new-journal` takes the journal as it is")
@@ -87,26 +92,28 @@ func (e *engine) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// missing tells what the markers know that the journal does not; "" = nothing. A marker that cannot be read tells nothing.
-func (e *engine) missing(ctx context.Context) string {
+// missing tells what the markers know that the journal does not; "" = nothing. unread: one that is there cannot be read.
+func (e *engine) missing(ctx context.Context) (why string, unread error) {
 	last, err := e.j.LastEvent(ctx)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	for _, n := range e.intakes {
+		if _, ok := n.flow.Inbox.(transports.Replacer); !ok {
+			continue // no markers there
+		}
 		m, err := e.readMarker(ctx, n.flow)
 		switch {
+		case errors.Is(err, transports.ErrGone), errors.Is(err, transports.ErrFolder):
 		case err != nil:
-			if !errors.Is(err, transports.ErrGone) && !errors.Is(err, transports.ErrFolder) {
-				n.log.Warn().Str("event", "marker").Err(err).Msg("the journal's marker cannot be read")
-			}
+			unread = errors.Join(unread, fmt.Errorf("flow %s: %w", n.flow.Name, err))
 		case m.Journal != e.j.ID:
-			return fmt.Sprintf("flow %s: another journal (%s) worked here before", n.flow.Name, m.Journal)
+			return fmt.Sprintf("flow %s: another journal (%s) worked here before", n.flow.Name, m.Journal), nil
 		case m.Event > last:
-			return fmt.Sprintf("flow %s: this journal knew %d events and now knows %d: an older copy was put back", n.flow.Name, m.Event, last)
+			return fmt.Sprintf("flow %s: this journal knew %d events and now knows %d: an older copy was put back", n.flow.Name, m.Event, last), nil
 		}
 	}
-	return ""
+	return "", unread
 }
 
 func (e *engine) readMarker(ctx context.Context, f *Flow) (m marker, err error) {
@@ -166,9 +173,15 @@ func (e *engine) mark(ctx context.Context) error {
 // markLoop keeps the markers true until ctx ends.
 func (e *engine) markLoop(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if e.unread.Load() {
+			if err := e.takeOver(ctx); err != nil {
+				return err
+			}
+			e.stir()
+		}
 		if err := e.mark(ctx); err != nil && ctx.Err() == nil {
 			e.alarms.report(e.log, "marker", err)
-		} else if err == nil {
+		} else if err == nil && !e.unread.Load() {
 			e.alarms.clear(e.log, "marker")
 		}
 		e.sleep(ctx, "marker", 5*time.Second)
@@ -182,7 +195,7 @@ func (e *engine) recover(tx *journal.Tx) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if why == "" {
+	if why == "" && !e.unread.Load() {
 		return "", fmt.Errorf("%w: nothing is to be recovered", journal.ErrState)
 	}
 	until := tx.Now + consultFor.Microseconds()
@@ -194,6 +207,7 @@ func (e *engine) recover(tx *journal.Tx) (string, error) {
 	}
 	e.consult.Store(until)
 	e.recovering.Store(false)
+	e.unread.Store(false)
 	e.alarms.clear(e.log, "journal")
 	return message.New("ui.recover.done", "until", journal.Time(until).In(e.location).Format("02/01/2006")).In(or(e.Lang, "fr")), nil
 }

@@ -214,3 +214,35 @@ func TestUnknownTarget(t *testing.T) {
 		}
 	})
 }
+
+const partsMapping = `navette: mapping/v1
+name: parts
+kind: request
+locale: fr
+source: {format: csv, encoding: utf-8, delimiter: ";", header: 1, decimal: ","}
+fields:
+  - {name: reference, column: Ref, required: true}
+  - {name: part, column: Part}
+  - {name: amount, column: Montant, type: amount}
+`
+
+// A debt known whole is not asked for again in parts, nor the other way round (the parts are compared as a set).
+func TestWholeAndParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, partsMapping)
+		s.drop("a.csv", "Ref;Part;Montant\nA1;;100,00\nB1;deposit;30,00\n")
+		_ = s.once()
+		s.drop("b.csv", "Ref;Part;Montant\nA1;1;50,00\nA1;2;50,00\nB1;;100,00\nC1;1;5,00\nC1;;10,00\n")
+		_ = s.once()
+		s.drop("c.csv", "Ref;Part;Montant\nB1;balance;70,00\n")
+		_ = s.once()
+		var got []string
+		for _, r := range s.rows()[2:] {
+			got = append(got, r.State+" "+r.Code)
+		}
+		want := []string{"rejected NV-1403", "rejected NV-1403", "rejected NV-1403", "open ", "rejected NV-1403", "open "}
+		if !slices.Equal(got, want) {
+			t.Errorf("rows %q, want %q; the PSP saw %v", got, want, g.log)
+		}
+	})
+}

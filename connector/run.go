@@ -30,6 +30,7 @@ type engine struct {
 	pulses   *pulses
 
 	recovering atomic.Bool  // nothing is sent: the journal is not the one that worked here
+	unread     atomic.Bool  // so, too, while a marker cannot be read
 	consult    atomic.Int64 // until when everything is looked up before it is sent, microseconds since 1970
 	marked     atomic.Int64 // newest event that the markers tell of
 

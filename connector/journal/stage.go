@@ -160,6 +160,7 @@ type Match struct {
 	KnownState                                      payment.State
 	KnownCode, KnownMessage, KnownFingerprint       string
 	KnownPaymentID, KnownIdentity, KnownPart        string
+	Part                                            string // of the staged one; it differs from KnownPart where one is whole and the other is not
 	SameFile                                        bool
 	KnownAt                                         int64
 }
@@ -168,18 +169,18 @@ type Match struct {
 // same namespace, earlier in the same file or in a file that was accepted. Ordered by staged id, then known id.
 func (j *Journal) Matches(ctx context.Context, f *File, after, upto int64) (list []Match, err error) {
 	const columns = `SELECT s.id, s.row_id, s.kind, s.operation, s.reference, s.fingerprint, CASE WHEN s.identity LIKE 'k|%' THEN 1 ELSE 0 END, CASE WHEN s.state = 'held' THEN 1 ELSE 0 END,
- k.id, k.flow, k.account, kf.name, k.line, k.revision, k.state, k.code, k.message, k.fingerprint, k.payment_id, k.identity, k.part, CASE WHEN k.file_id = s.file_id THEN 1 ELSE 0 END, kf.received_at FROM instruction s `
+ k.id, k.flow, k.account, kf.name, k.line, k.revision, k.state, k.code, k.message, k.fingerprint, k.payment_id, k.identity, k.part, s.part, CASE WHEN k.file_id = s.file_id THEN 1 ELSE 0 END, kf.received_at FROM instruction s `
 	const where = ` JOIN file kf ON kf.id = k.file_id WHERE s.file_id = ? AND s.id > ? AND s.id <= ? AND k.namespace = s.namespace
  AND (k.file_id = s.file_id AND k.id < s.id OR k.file_id <> s.file_id AND kf.judged = 1) `
 	for _, q := range []string{
-		columns + "JOIN instruction k ON k.lane = s.lane AND k.part = s.part AND k.kind = s.kind" + where + "AND s.kind = 'request' ORDER BY s.id, k.id",
+		columns + "JOIN instruction k ON k.lane = s.lane AND (k.part = s.part OR k.part = '' OR s.part = '') AND k.kind = s.kind" + where + "AND s.kind = 'request' ORDER BY s.id, k.id",
 		columns + "JOIN instruction k ON k.identity = s.identity AND k.identity <> ''" + where + "AND s.kind = 'operation' ORDER BY s.id, k.id",
 	} {
 		err := j.each(ctx, q, []any{f.ID, after, upto}, func(r *sql.Rows) error {
 			var m Match
 			var name []byte
 			err := r.Scan(&m.ID, &m.RowID, &m.Kind, &m.Operation, &m.Reference, &m.Fingerprint, &m.Keyed, &m.Held,
-				&m.KnownID, &m.KnownFlow, &m.KnownAccount, &name, &m.KnownLine, &m.KnownRevision, &m.KnownState, &m.KnownCode, &m.KnownMessage, &m.KnownFingerprint, &m.KnownPaymentID, &m.KnownIdentity, &m.KnownPart, &m.SameFile, &m.KnownAt)
+				&m.KnownID, &m.KnownFlow, &m.KnownAccount, &name, &m.KnownLine, &m.KnownRevision, &m.KnownState, &m.KnownCode, &m.KnownMessage, &m.KnownFingerprint, &m.KnownPaymentID, &m.KnownIdentity, &m.KnownPart, &m.Part, &m.SameFile, &m.KnownAt)
 			m.KnownFile = string(name)
 			list = append(list, m)
 			return err
