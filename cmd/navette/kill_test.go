@@ -217,7 +217,7 @@ var mutants = []mutant{
 	}
 	return tx.RecordAnswers(list)
 })`}}},
-	{"resend without look-up", []edit{{"connector/doubt.go", "if d.account.Idempotent && now-it.SentAt", "if true || now-it.SentAt"}}},
+	{"resend without look-up", []edit{{"connector/doubt.go", "if d.counts() && now-it.SentAt", "if true || now-it.SentAt"}}},
 	{"return written in place", []edit{
 		{"connector/publish.go", "import (", "import (\n\t\"io\"\n\t\"os\""},
 		{"connector/publish.go", "err = box.Publish(ctx, to, src, r.flow.FileMode)", `
