@@ -94,11 +94,8 @@ func (r *Reading) compute(line int) {
 	}
 	currency := r.currency()
 	for _, f := range r.m.computed {
-		v := &r.row.values[f.index]
-		r.computeField(f, v, currency, line)
-		if f.set == setCurrency && v.state == present {
-			currency = v.text
-			r.recount(currency, line)
+		if f.set != setCurrency { // that was needed before the amounts were read
+			r.computeField(f, &r.row.values[f.index], currency, line)
 		}
 		if f.shown {
 			r.show(f)
@@ -114,21 +111,6 @@ func (r *Reading) currency() string {
 		}
 	}
 	return r.m.Currency
-}
-
-// recount reads the amounts again in a currency that was computed.
-func (r *Reading) recount(currency string, line int) {
-	if currency == r.m.Currency {
-		return
-	}
-	r.row.found = slices.DeleteFunc(r.row.found, func(f found) bool { return f.Code == "NV-1203" })
-	for _, f := range r.m.typed {
-		if f.typ == typeAmount {
-			r.row.values[f.index] = value{}
-			r.readField(f, &r.row.values[f.index], currency, line)
-			r.show(f)
-		}
-	}
 }
 
 // show puts a field's value where expressions find it.

@@ -10,7 +10,12 @@ import (
 
 // readTyped types the fields of a record, the currency first.
 func (r *Reading) readTyped(fields []*field, line int, currency string) {
+	c := r.m.currency
+	late := c != nil && c.columns == nil
 	for _, f := range fields {
+		if late && f.typ == typeAmount {
+			continue
+		}
 		v := &r.row.values[f.index]
 		r.readField(f, v, currency, line)
 		if f.set == setCurrency && v.state == present {
@@ -20,6 +25,34 @@ func (r *Reading) readTyped(fields []*field, line int, currency string) {
 			currency = ""
 		}
 	}
+	if !late {
+		return
+	}
+	currency = r.computeCurrency(c, currency, line)
+	for _, f := range fields {
+		if f.typ == typeAmount {
+			r.readField(f, &r.row.values[f.index], currency, line)
+		}
+	}
+}
+
+// computeCurrency evaluates a computed currency, from a row's texts and cells, before its amounts are read; "" where it
+// failed.
+func (r *Reading) computeCurrency(c *field, currency string, line int) string {
+	for _, name := range c.value.names {
+		if f := r.m.byName[name]; f != nil {
+			r.show(f)
+		}
+	}
+	v := &r.row.values[c.index]
+	r.computeField(c, v, currency, line)
+	switch v.state {
+	case present:
+		return v.text
+	case failed:
+		return ""
+	}
+	return currency
 }
 
 // readField reads one cell. What is wrong with it is reported, and the value is failed.

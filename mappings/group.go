@@ -45,6 +45,9 @@ func (r *Reading) addRow(g *gathering, line int, raw []byte, fields []*field) {
 	for _, f := range fields {
 		r.fold(g, f, line)
 	}
+	if c := r.m.currency; c != nil && c.columns == nil && fields != nil {
+		r.fold(g, c, line)
+	}
 }
 
 // fold adds a row's value of a field to the document's.
@@ -138,6 +141,9 @@ func (r *Reading) disagree(g *gathering, f *field, v, sum *value, line int) {
 		"other", r.shown(f, v.plain()), "other_line", itoa(line))
 	column := r.cols[f.index]
 	p.Column, p.Letter, p.Value = r.titleOf(column), letterOf(column), r.shown(f, v.plain())
+	if column < 0 {
+		column = behindColumns - 1
+	}
 	g.found = append(g.found, found{column, p})
 }
 

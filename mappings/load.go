@@ -397,9 +397,11 @@ func (l *loader) titleRefs() {
 		}
 	}
 	for _, t := range m.titles {
-		t.ref = columnRef{title: t.title, index: -1}
+		at := &node{pos: t.at}
 		if m.records != nil {
-			t.ref, _ = l.recordColumn(&node{pos: t.at}, t.title)
+			t.ref, _ = l.recordColumn(at, t.title)
+		} else {
+			t.ref = l.titled(at, t.title)
 		}
 	}
 	k := &keeping{}

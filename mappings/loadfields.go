@@ -429,6 +429,10 @@ func (l *loader) compute() {
 
 // currencyFirst holds a computed currency to names that are known before amounts are read.
 func (l *loader) currencyFirst(f *field) {
+	f.agg = aggSame // of rows that come together
+	if l.m.records != nil {
+		l.p.add(f.value.at, "NV-4020.together", "key", "fields.currency.value", "other", "records")
+	}
 	for _, name := range f.value.names {
 		if g := l.m.byName[name]; g != nil && (g.columns == nil || g.typ == typeAmount) {
 			l.p.add(f.value.at, "NV-4020.currency", "name", name)
