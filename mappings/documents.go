@@ -159,7 +159,7 @@ func (r *Reading) computeField(f *field, v *value, currency string, line int) {
 	result, err := r.scope.run(f.value)
 	if err != nil {
 		v.state = failed
-		r.fail(f, line, "", "NV-1210.field", "field", f.name, "detail", err.Error())
+		r.fail(f, line, "", "NV-1210.field", "field", f.name, "detail.fr", detail(err, "fr"), "detail", detail(err, "en"))
 		return
 	}
 	if list, ok := isList(result); ok && result != nil && f.set == setNothing {

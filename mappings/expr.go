@@ -67,6 +67,7 @@ type program struct {
 	titles []string // used titles
 	result nominal
 	lone   bool // nothing but row["…"]: an echo of the source
+	hush   bool // it names what is sensitive: its faults do not tell the value
 }
 
 // uses tells whether the expression names something that begins with prefix.
@@ -86,7 +87,7 @@ func newScope() *scope { return &scope{env: map[string]any{}} }
 func (s *scope) run(p *program) (any, error) {
 	v, err := s.vm.Run(p.vm, s.env)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.source, plainError(err))
+		return nil, fmt.Errorf("%s: %w", p.source, p.plainError(err))
 	}
 	return v, nil
 }
@@ -99,12 +100,31 @@ func (s *scope) holds(p *program) (bool, error) {
 }
 
 // plainError keeps the sentence of an expression's error and drops the excerpt under it.
-func plainError(err error) error {
+func (p *program) plainError(err error) error {
+	var ft *exprFault
+	if errors.As(err, &ft) {
+		if p.hush {
+			return &exprFault{fault{ft.key, []string{"value", hidden, "currency", hidden, "other", hidden}}}
+		}
+		return ft
+	}
 	var fe *file.Error
 	if errors.As(err, &fe) {
+		if p.hush {
+			return errors.New(hidden)
+		}
 		return errors.New(fe.Message)
 	}
 	return err
+}
+
+// detail is an expression's error in a language: the expression, then what went wrong.
+func detail(err error, lang string) string {
+	var ft *exprFault
+	if !errors.As(err, &ft) {
+		return err.Error()
+	}
+	return strings.TrimSuffix(err.Error(), ft.Error()) + ft.in(lang)
 }
 
 // titleName is the name that row["title"] has in the environment.

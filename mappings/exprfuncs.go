@@ -1,13 +1,14 @@
 package mappings
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"github.com/navette-connect/navette/connector/message"
 )
 
 // num is a number in expressions: exact, with the currency it is an amount of.
@@ -36,7 +37,23 @@ func (n *num) fixed(mark string) string {
 	return s
 }
 
-var errArgument = errors.New("argument of another kind expected")
+// exprFault is why an expression cannot be evaluated on a row: a sentence of the catalogue. Its argument "value" is what
+// was read.
+type exprFault struct{ fault }
+
+func (e *exprFault) Error() string { return e.in("en") }
+
+func (e *exprFault) in(lang string) string { return message.New(e.key, e.args...).In(lang) }
+
+// argument says that a function was given something of another kind.
+func argument(key string, v any) error {
+	return &exprFault{fault{key, []string{"value", clip(toText(v))}}}
+}
+
+// mixed says that two currencies met.
+func mixed(a, b string) error {
+	return &exprFault{fault{"NV-1210.mixed", []string{"currency", a, "other", b}}}
+}
 
 // isNum reads a number; nil is one that is absent.
 func isNum(v any) (*num, bool) {
@@ -60,19 +77,7 @@ func toNum(v any) (*num, error) {
 	if n, ok := isNum(v); ok {
 		return n, nil
 	}
-	return nil, fmt.Errorf("%w: a number, not %s", errArgument, kindOf(v))
-}
-
-func kindOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return "the text " + fmt.Sprintf("%q", clip(v))
-	case bool:
-		return "true or false"
-	case []any, []string:
-		return "a list"
-	}
-	return fmt.Sprintf("%T", v)
+	return nil, argument("NV-1210.number", v)
 }
 
 // toText writes any value as text; nil is "".
@@ -133,7 +138,7 @@ func toList(v any) ([]any, error) {
 	if list, ok := isList(v); ok {
 		return list, nil
 	}
-	return nil, fmt.Errorf("%w: a list, not %s", errArgument, kindOf(v))
+	return nil, argument("NV-1210.list", v)
 }
 
 func toInt(v any) (int, error) {
@@ -142,7 +147,7 @@ func toInt(v any) (int, error) {
 		return 0, err
 	}
 	if !n.d.IsInteger() || n.d.Abs().GreaterThan(decimal.NewFromInt(1_000_000)) {
-		return 0, fmt.Errorf("%w: a small whole number, not %s", errArgument, n.text())
+		return 0, argument("NV-1210.small", v)
 	}
 	return int(n.d.IntPart()), nil
 }
@@ -171,7 +176,7 @@ func arithmetic(op func(a, b decimal.Decimal) (decimal.Decimal, error)) func(...
 		case currency == "":
 			currency = b.currency
 		case b.currency != "" && b.currency != currency:
-			return nil, fmt.Errorf("%w: %s and %s do not mix", errArgument, currency, b.currency)
+			return nil, mixed(currency, b.currency)
 		}
 		d, err := op(a.d, b.d)
 		if err != nil {
@@ -190,25 +195,23 @@ func add(p ...any) (any, error) {
 	return arithmetic(func(a, b decimal.Decimal) (decimal.Decimal, error) { return a.Add(b), nil })(p...)
 }
 
-var errZero = errors.New("division by zero")
-
 func divide(a, b decimal.Decimal) (decimal.Decimal, error) {
 	if b.IsZero() {
-		return a, errZero
+		return a, &exprFault{fault{key: "NV-1210.zero"}}
 	}
 	return a.DivRound(b, 20), nil
 }
 
 func modulo(a, b decimal.Decimal) (decimal.Decimal, error) {
 	if b.IsZero() {
-		return a, errZero
+		return a, &exprFault{fault{key: "NV-1210.zero"}}
 	}
 	return a.Mod(b), nil
 }
 
 func power(a, b decimal.Decimal) (decimal.Decimal, error) {
 	if !b.IsInteger() || b.Abs().GreaterThan(decimal.NewFromInt(32)) {
-		return a, fmt.Errorf("%w: a whole power up to 32", errArgument)
+		return a, argument("NV-1210.power", &num{d: b})
 	}
 	return a.PowInt32(int32(b.IntPart()))
 }
@@ -257,7 +260,7 @@ func ordered(holds func(c int) bool) func(...any) (any, error) {
 			return nil, err
 		}
 		if a.currency != "" && b.currency != "" && a.currency != b.currency {
-			return nil, fmt.Errorf("%w: %s and %s do not compare", errArgument, a.currency, b.currency)
+			return nil, mixed(a.currency, b.currency)
 		}
 		return holds(a.d.Cmp(b.d)), nil
 	}
@@ -328,12 +331,12 @@ func amountOf(p ...any) (any, error) {
 		return nil, nil
 	}
 	if mark != "," && mark != "." {
-		return nil, fmt.Errorf("%w: a decimal mark, not %q", errArgument, mark)
+		return nil, argument("NV-1210.mark", mark)
 	}
 	f := numberFormat{decimal: mark[0], signs: true, implied: -1}
 	d, ft := f.read(text)
 	if ft != nil {
-		return nil, fmt.Errorf("%w: an amount, not %q", errArgument, clip(text))
+		return nil, argument("NV-1210.amount", text)
 	}
 	n := &num{d: d.decimal()}
 	if known(d.currency) {
@@ -356,11 +359,11 @@ func whole(p ...any) (any, error) {
 		return nil, nil
 	}
 	if len(text)-len(digits) > 1 || digits == "" || plainDigits(digits) < len(digits) || len(digits) > maxDigits {
-		return nil, fmt.Errorf("%w: a whole number, not %q", errArgument, clip(text))
+		return nil, argument("NV-1210.whole", text)
 	}
 	d, err := decimal.NewFromString(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: a whole number, not %q", errArgument, clip(text))
+		return nil, argument("NV-1210.whole", text)
 	}
 	return &num{d: d}, nil
 }
@@ -392,7 +395,7 @@ func reduce(work func([]*num) (*num, error)) func(...any) (any, error) {
 					continue
 				}
 				if len(list) > 0 && list[0].currency != "" && n.currency != "" && n.currency != list[0].currency {
-					return nil, fmt.Errorf("%w: %s and %s do not mix", errArgument, list[0].currency, n.currency)
+					return nil, mixed(list[0].currency, n.currency)
 				}
 				list = append(list, n)
 			}

@@ -1,7 +1,6 @@
 package mappings
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ func isoDay(v any) (t time.Time, ok bool, err error) {
 		s = s[:len(time.DateOnly)]
 	}
 	if t, err = time.Parse(time.DateOnly, s); err != nil {
-		return t, false, fmt.Errorf("%w: a date, not %q", errArgument, clip(toText(v)))
+		return t, false, argument("NV-1210.date", v)
 	}
 	return t, true, nil
 }
@@ -58,7 +57,7 @@ func shiftDate(by func(t time.Time, n int) time.Time) func(...any) (any, error) 
 			}
 		}
 		if t = by(t, n); t.Year() < 1 || t.Year() > 9999 {
-			return nil, fmt.Errorf("%w: a date of four digits' years", errArgument)
+			return nil, argument("NV-1210.year", p[0])
 		}
 		return t.Format(time.DateOnly), nil
 	}
@@ -94,7 +93,7 @@ func pad(p ...any) (any, error) {
 	case "right":
 		return string(s) + string(filling), nil
 	}
-	return nil, fmt.Errorf(`%w: "left" or "right", not %q`, errArgument, toText(p[2]))
+	return nil, argument("NV-1210.side", p[2])
 }
 
 func cut(left bool) func(...any) (any, error) {

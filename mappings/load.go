@@ -361,8 +361,10 @@ func (l *loader) titleRefs() {
 			if f := m.byName[name]; f != nil && !keep {
 				f.shown = true
 			}
+			p.hush = p.hush || m.byName[name] != nil && m.byName[name].sensitive
 		}
 		for _, t := range p.titles {
+			p.hush = p.hush || m.isSensitive(t)
 			if byTitle[t] == nil {
 				byTitle[t] = &titleRef{title: t, name: titleName(t), at: p.at}
 				m.titles = append(m.titles, byTitle[t])
@@ -418,6 +420,13 @@ func (l *loader) titleRefs() {
 	if k.fields != nil || k.titles != nil {
 		m.keep = k
 	}
+}
+
+// isSensitive tells whether a sensitive field reads the column of that title.
+func (m *Mapping) isSensitive(title string) bool {
+	return slices.ContainsFunc(m.typed, func(f *field) bool {
+		return f.sensitive && slices.ContainsFunc(f.columns, func(c columnRef) bool { return c.title != "" && fold(c.title) == fold(title) })
+	})
 }
 
 // checkFormat makes the reader of the source.

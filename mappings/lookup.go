@@ -190,7 +190,7 @@ func lookup(p ...any) (any, error) {
 	t, ok := p[0].(*lookupTable)
 	i, isNumber := p[2].(int)
 	if !ok || !isNumber {
-		return nil, fmt.Errorf("%w: a table", errArgument)
+		return nil, errors.New("no table of that name")
 	}
 	row := t.rows[strings.TrimSpace(toText(p[1]))]
 	if i < 0 || i >= len(row.cells) {

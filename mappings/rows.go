@@ -443,5 +443,5 @@ func (r *Reading) Control() []Problem {
 
 // expressionProblem is a row that an expression cannot be asked about.
 func expressionProblem(line int, err error) Problem {
-	return problem(line, "NV-1210.expression", "detail", err.Error())
+	return problem(line, "NV-1210.expression", "detail.fr", detail(err, "fr"), "detail", detail(err, "en"))
 }

@@ -116,3 +116,31 @@ func TestSpecTables(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecFaultsOfExpressions: what cannot be evaluated is told in the reader's language, and without the value where
+// the expression names a sensitive field or its column.
+func TestSpecFaultsOfExpressions(t *testing.T) {
+	tests := []struct{ value, fr, en string }{
+		{`amount / int(row["N"])`, "division par zéro", "division by zero"},
+		{`int(reference)`, "nombre entier attendu, et non « A »", `a whole number is expected, not "A"`},
+		{`addDays(reference, 3)`, "date attendue, et non « A »", `a date is expected, not "A"`},
+		{`amount("1.5", ",")`, "montant attendu, et non « 1.5 »", `an amount is expected, not "1.5"`},
+		{`amount + amount("1 CHF", ",")`, "EUR et CHF ne vont pas ensemble", "EUR and CHF do not go together"},
+		{`int(metadata.s)`, "nombre entier attendu, et non « ••• »", `a whole number is expected, not "•••"`},
+		{`int(row["secret"])`, "nombre entier attendu, et non « ••• »", `a whole number is expected, not "•••"`},
+	}
+	for _, tt := range tests {
+		when := "(" + tt.value + ") == nil"
+		for shown, in := range map[string]string{tt.value: "  - {name: v, value: '" + tt.value + "'}\n", when: "rules: [{id: r, when: '" + when + "', do: warn}]\n"} {
+			yaml := plain(euros, refAmount+"  - {name: metadata.s, column: Secret, sensitive: true}\n"+in)
+			_, docs, err := documents(t, parse(t, yaml), "Ref;Montant;N;Secret\nA;1,00;0;S3CR3T\n")
+			if err != nil || len(docs[0].Problems) != 1 {
+				t.Fatalf("%s: %v, %v", tt.value, err, docs[0].Problems)
+			}
+			fr, en := docs[0].Problems[0].Text.In("fr"), docs[0].Problems[0].Text.In("en")
+			if !strings.HasSuffix(fr, shown+": "+tt.fr) || !strings.HasSuffix(en, shown+": "+tt.en) {
+				t.Errorf("%s:\n%s\n%s", tt.value, fr, en)
+			}
+		}
+	}
+}
