@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,16 +285,19 @@ func TestPageAfterACrash(t *testing.T) {
 			s := newStage(t, simMapping, taken)
 			psp := &pagePSP{}
 			s.gateway, s.public = psp, "https://pay.example"
-			dead := false
+			var over atomic.Bool
 			s.fault = func(at string) error {
-				if dead = dead || at == point; dead {
+				if at == point {
+					over.Store(true)
+				}
+				if over.Load() {
 					return errCrash
 				}
 				return nil
 			}
 			s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
 			_ = s.once() // the process ends on its way
-			if !dead {
+			if !over.Load() {
 				t.Fatalf("%s was never reached", point)
 			}
 			s.fault = nil

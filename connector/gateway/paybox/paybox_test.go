@@ -100,11 +100,15 @@ func TestSuite(t *testing.T) {
 			return nil, err
 		}
 		var missing error
+		var mu sync.Mutex // instructions are made by many at once
 		return &gatewaytest.Rig{Gateway: g, Absent: absent, Secrets: []string{payboxsim.TestKey}, Close: func() { g.Close(); absent.Close(); srv.Close() },
 			Instruction: func(n int) *payment.Instruction {
 				in := act(payment.Capture, n, 10000)
 				in.Customer = gatewaytest.Request(n).Customer // to see that nothing of it comes back
-				missing = errors.Join(missing, psp.Put(payboxsim.Transaction{Trans: fmt.Sprint(500000 + n), Call: fmt.Sprint(700000 + n), Reference: in.Reference, Amount: 10000}))
+				put := psp.Put(payboxsim.Transaction{Trans: fmt.Sprint(500000 + n), Call: fmt.Sprint(700000 + n), Reference: in.Reference, Amount: 10000})
+				mu.Lock()
+				defer mu.Unlock()
+				missing = errors.Join(missing, put)
 				return in
 			},
 			Break: func(f gatewaytest.Fault) bool { return psp.Break(string(f)) == nil },
