@@ -48,12 +48,15 @@ func (d *dispatch) refill() int { return d.groupSize() / 4 }
 
 // run works until ctx ends, then gives back what certainly did not leave and records what is known.
 func (d *dispatch) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var workers, recorder sync.WaitGroup
 	recorder.Go(func() { d.record(context.WithoutCancel(ctx)) })
 	for range d.account.Concurrency {
 		workers.Go(func() { d.work(ctx) })
 	}
 	err := d.loop(ctx)
+	cancel() // the loop may have ended by itself: the workers end with it
 	workers.Wait()
 	var left []int64
 drain:
@@ -95,7 +98,7 @@ func (d *dispatch) begin(ctx context.Context) error {
 	return err
 }
 
-// loop feeds and settles doubt until ctx ends.
+// loop feeds and settles doubt until ctx ends, or until the journal is no longer ours to write.
 func (d *dispatch) loop(ctx context.Context) error {
 	cursor := map[int64]int64{}
 	for ctx.Err() == nil {
@@ -117,6 +120,9 @@ func (d *dispatch) loop(ctx context.Context) error {
 			if fed > 0 {
 				continue
 			}
+		}
+		if fatal(err) {
+			return err
 		}
 		if err != nil && ctx.Err() == nil {
 			d.alarms.report(d.log, "dispatch:"+d.account.Name, err)

@@ -335,7 +335,14 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 	var loops sync.WaitGroup
 	failed := make(chan error, len(e.dispatches))
 	for _, d := range e.dispatches {
-		loops.Go(func() { failed <- d.run(sending) })
+		loops.Go(func() {
+			err := d.run(sending)
+			if fatal(err) { // nothing goes on without the journal
+				stop()
+				e.wakeOne("once")
+			}
+			failed <- err
+		})
 	}
 	finish := func() (err error) {
 		stop()
@@ -373,8 +380,8 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		for _, r := range e.reports {
 			note(r.pass(ctx, false))
 		}
-		if fatal(errors.Join(errs...)) {
-			break
+		if err := errors.Join(errs...); fatal(err) || sending.Err() != nil {
+			return errors.Join(err, finish())
 		}
 		if done && e.sent(ctx, patient, note) {
 			break
