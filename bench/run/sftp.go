@@ -75,7 +75,7 @@ type contender struct {
 func (b *bench) transfer(ctx context.Context, s *sftpServer, name, way, dir, port string, vs []contender) error {
 	ratios := map[string][]float64{}
 	var walls, rss []float64
-	other := map[string][]float64{}
+	other, cpu := map[string][]float64{}, map[string][]float64{}
 	for range b.pairs {
 		own, err := b.moveFiles(ctx, s, "navette", way, dir, port)
 		if err != nil {
@@ -89,11 +89,12 @@ func (b *bench) transfer(ctx context.Context, s *sftpServer, name, way, dir, por
 			}
 			ratios[v.name] = append(ratios[v.name], u.wall.Seconds()/own.wall.Seconds())
 			other[v.name] = append(other[v.name], u.wall.Seconds())
+			cpu[v.name] = append(cpu[v.name], own.cpu.Seconds()/u.cpu.Seconds())
 		}
 	}
 	for _, v := range vs {
 		b.report.atLeast(fmt.Sprintf("sftp %s %s, times as fast as %s", way, name, v.name), median(ratios[v.name]), v.goal,
-			fmt.Sprintf("%.2f s, %s %.2f s", median(walls), v.name, median(other[v.name])))
+			fmt.Sprintf("%.2f s, %s %.2f s; CPU %.2f times its", median(walls), v.name, median(other[v.name]), median(cpu[v.name])))
 	}
 	b.report.tell(fmt.Sprintf("sftp %s %s, peak RSS", way, name), fmt.Sprintf("%.0f MiB", median(rss)))
 	return nil

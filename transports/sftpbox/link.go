@@ -1,9 +1,11 @@
 package sftpbox
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -14,10 +16,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The bounds of a connection. Packets of 32 KiB are what every server takes; larger ones corrupt files on some.
+// The bounds of a connection.
 const (
-	packet     = 32 << 10         // bytes of one read or write
-	window     = 64               // packets in flight, of all files together: 2 MiB
+	window     = 64               // packets in flight, of all files together: 2 MiB, or 8 where the server takes large ones
 	grace      = 3 * time.Second  // what an ended context leaves to a request under way
 	slowest    = 1 << 10          // bytes a second below which a connection that works is taken for dead
 	longest    = 20               // time-outs that one request may take while the connection moves
@@ -30,6 +31,7 @@ type link struct {
 	ssh     *ssh.Client
 	sftp    *sftp.Client
 	timeout time.Duration
+	packet  int         // bytes of one read or write
 	buffers chan []byte // packets in flight: one is taken, used and given back; nil: not made yet
 	used    atomic.Bool // something was answered on it before
 
@@ -42,11 +44,12 @@ type link struct {
 // wire counts what passes.
 type wire struct {
 	net.Conn
+	in    *bufio.Reader // fewer calls of the system than the library makes
 	bytes atomic.Int64
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+	n, err := w.in.Read(p)
 	w.bytes.Add(int64(n))
 	return n, err
 }
@@ -69,7 +72,7 @@ func (b *Box) connect(ctx context.Context) (_ *link, err error) {
 	if err != nil {
 		return nil, &coded{codeAway, err}
 	}
-	w := &wire{Conn: conn}
+	w := &wire{Conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // the handshake knows no context
 	defer func() {
 		if !stop() && err == nil {
@@ -87,16 +90,24 @@ func (b *Box) connect(ctx context.Context) (_ *link, err error) {
 		return nil, b.login.explain(ctx, b.o, verdict(), err)
 	}
 	client := ssh.NewClient(c, channels, requests)
-	files, err := sftp.NewClient(client, sftp.UseConcurrentReads(false), sftp.UseConcurrentWrites(false))
+	ch, beside, asks, err := start(client)
 	if err != nil {
 		return nil, &coded{codeAway, fmt.Errorf("the server offers no SFTP: %w", err)}
 	}
-	l := &link{wire: w, ssh: client, sftp: files, timeout: b.o.Timeout, buffers: make(chan []byte, window), ended: make(chan struct{})}
+	l := &link{wire: w, ssh: client, timeout: b.o.Timeout, buffers: make(chan []byte, window), ended: make(chan struct{})}
 	for range window {
 		l.buffers <- nil
 	}
+	// These end with the connection, which is closed here if the greeting fails.
+	l.loops.Go(func() { ssh.DiscardRequests(asks) })
+	l.loops.Go(func() { _, _ = io.Copy(io.Discard, beside) })
+	if l.sftp, l.packet, err = greet(ch); err != nil {
+		_ = conn.Close()
+		l.loops.Wait()
+		return nil, &coded{codeAway, fmt.Errorf("the server offers no SFTP: %w", err)}
+	}
 	l.loops.Go(l.alive)
-	l.loops.Go(func() { l.end(fmt.Errorf("%w: %w", errLost, orClosed(files.Wait()))) })
+	l.loops.Go(func() { l.end(fmt.Errorf("%w: %w", errLost, orClosed(l.sftp.Wait()))) })
 	return l, nil
 }
 
@@ -240,8 +251,8 @@ func (w *watchdog) stop() {
 	w.timer.Stop()
 }
 
-// buffer takes a packet's buffer; when all are in flight it waits, or gives nil if it may not.
-func (l *link) buffer(wait bool) []byte {
+// buffer takes a packet's buffer of n bytes; when all are in flight it waits, or gives nil if it may not.
+func (l *link) buffer(n int, wait bool) []byte {
 	var b []byte
 	if wait {
 		select {
@@ -256,10 +267,10 @@ func (l *link) buffer(wait bool) []byte {
 			return nil
 		}
 	}
-	if b == nil {
-		b = make([]byte, packet)
+	if cap(b) < n { // most files are small
+		b = make([]byte, n)
 	}
-	return b[:packet]
+	return b[:n]
 }
 
 func (l *link) giveBack(b []byte) { l.buffers <- b }

@@ -274,15 +274,16 @@ func (r *reader) drop() {
 // they say that it is the end, whatever size they told.
 func (r *reader) ask() {
 	for r.err == nil && (r.once && len(r.queue) == 0 || !r.once && r.asked < r.was.Size()) {
-		b := r.link.buffer(len(r.queue) == 0)
+		size := r.link.packet
+		if !r.once {
+			size = int(min(int64(size), r.was.Size()-r.asked))
+		}
+		b := r.link.buffer(size, len(r.queue) == 0)
 		if b == nil {
 			if len(r.queue) == 0 {
 				r.err = wrap("read", r.path, before(&coded{codeAway, r.link.cause}))
 			}
 			return
-		}
-		if !r.once {
-			b = b[:min(int64(len(b)), r.was.Size()-r.asked)]
 		}
 		p, at := &piece{buffer: b, done: make(chan struct{})}, r.asked
 		r.asked += int64(len(b))

@@ -152,7 +152,7 @@ func (t *temp) copy(ctx context.Context, r io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return before(err)
 		}
-		b := t.link.buffer(true)
+		b := t.link.buffer(t.link.packet, true)
 		if b == nil {
 			return cmpErr(bad(), &coded{codeAway, t.link.cause})
 		}
