@@ -10,7 +10,10 @@ SOAK_SEEDS ?= 2000
 
 # The race detector needs a C compiler; a machine of the CI must have one.
 RACE = $(if $(or $(CI),$(shell command -v cc)),-race)
-# The folders whose tests kill the program; found, so that nobody keeps a list.
+# The tests that run without the race detector, under which SQLite is ten times slower: those that kill the program (faster
+# programs die in more places), the table of known references, the scripts. Their folders are found, so that nobody keeps a list.
+PLAIN     = ^Test(Kill|Known|Scripts)
+PLAINDIRS = $(shell grep -rlE --include='*_test.go' '^func Test(Kill|Known|Scripts)' . | xargs -r -n1 dirname | sort -u)
 KILLTESTS = $(shell grep -rlE --include='*_test.go' '^func TestKill' . | xargs -r -n1 dirname | sort -u)
 
 .PHONY: build demo sftp-demo packages test-packages test-system test test-deps lint bench fuzz soak clean
@@ -31,10 +34,10 @@ lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; } >&2
 	go tool staticcheck ./...
 
-# The kill tests run without the race detector: faster programs die in more places. `go vet` has run already.
+# `go vet` has run already.
 test: lint
-	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '^TestKill' $(KILLTESTS)
-	go test -vet=off $(RACE) -timeout 10m -skip '^TestKill' ./...
+	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '$(PLAIN)' $(PLAINDIRS)
+	go test -vet=off $(RACE) -timeout 10m -skip '$(PLAIN)' ./...
 
 # dist/navette_VERSION_ARCH.deb and .rpm; ARCHS=amd64 or KINDS=deb make some of them.
 packages:
