@@ -4,7 +4,7 @@
 //	judge.go     its rows: mapped, staged, held against what is known (known.go, target.go), accepted in one transaction
 //	dispatch.go  its instructions: durable as `sending`, then submitted; doubt is looked up before anything is sent again
 //	replace.go   what waits for something else: the cancel of a replaced request, a target not known yet
-//	follow.go    what the PSP says later: feed of events, polls, webhooks
+//	follow.go    what the PSP says later: feed of events, polls; hooked.go: notifications
 //	page.go      the customer's page, for PSPs without links of their own
 //	report.go    what goes back: ack, rejects, result, status
 //	decide.go    what people decide: undo.go, second.go (four eyes), approve.go (by file)
@@ -55,6 +55,23 @@ type Feed interface {
 // Hooker is the ability to check a notification's signature: the ids of the notice and of the payment it names.
 type Hooker interface {
 	Hook(header http.Header, body []byte, now time.Time) (noticeID, paymentID string, err error)
+}
+
+// Doubler is the ability of a PSP that takes a second payment of one request, and whose notifications name the transaction
+// they speak of: each is read by itself, so that a second one is seen.
+type Doubler interface {
+	// Transaction gives the id of the transaction in a notification that Hook has checked, "" when it names none.
+	Transaction(body []byte) string
+	// ReadTransaction shows the request in.PaymentID as its transaction in.TransactionID alone has it; errors as for Read.
+	ReadTransaction(ctx context.Context, in *payment.Instruction) (payment.Snapshot, error)
+}
+
+// Identifier is the ability to show what the PSP has under an id that a person names for an instruction: the id of a payment
+// request, or of the transaction that an operation made or acted on. The outcome tells Reference and Amount as far as the
+// PSP does; VerdictRefused: what stands there came to nothing. payment.ErrUnknown: there is no such thing;
+// payment.ErrUnsupported: it cannot be asked by such an id; other errors: ask again later.
+type Identifier interface {
+	Identify(ctx context.Context, in *payment.Instruction, id string) (payment.Outcome, error)
 }
 
 // Supporter is the ability to say beforehand what the PSP cannot do.

@@ -41,25 +41,35 @@ const (
 )
 
 func (w *follow) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := w.pass(ctx)
-		if err != nil && ctx.Err() == nil {
+	for fails := 0; ctx.Err() == nil; {
+		waiting, err := w.pass(ctx)
+		next := w.account.Poll
+		switch {
+		case err != nil && ctx.Err() == nil: // news may be waiting: sooner than the next poll, and rarer and rarer
 			w.alarms.report(w.log, "follow:"+w.account.Name, err)
-		} else if err == nil {
+			fails++
+			next = min(next, backoff(fails))
+		case err == nil:
 			w.alarms.clear(w.log, "follow:"+w.account.Name)
+			fails = 0
 		}
-		w.sleep(ctx, "follow:"+w.account.Account, w.account.Poll)
+		if waiting {
+			next = min(next, glance)
+		}
+		w.sleep(ctx, "follow:"+w.account.Account, next)
 	}
 	return nil
 }
 
-// pass learns what there is to learn now.
-func (w *follow) pass(ctx context.Context) error {
+// pass learns what there is to learn now; waiting tells that a notification could not be followed up yet.
+func (w *follow) pass(ctx context.Context) (waiting bool, err error) {
 	g, err := w.j.Gateway(ctx, w.account.Account)
 	if err != nil || g.Stopped != "" {
-		return err // a stopped gateway is not hammered
+		return false, err // a stopped gateway is not hammered
 	}
-	return errors.Join(w.strays(ctx), w.notices(ctx), w.changes(ctx, g.Cursor), w.polls(ctx, w.now().UnixMicro()))
+	err = w.strays(ctx)
+	waiting, noted := w.notices(ctx)
+	return waiting, errors.Join(err, noted, w.changes(ctx, g.Cursor), w.polls(ctx, w.now().UnixMicro()))
 }
 
 // changes reads the feed from the journal's cursor to its end; each page and the cursor behind it are one commit.
@@ -198,33 +208,6 @@ func (w *follow) strays(ctx context.Context) error {
 	return err
 }
 
-// notices reads the payments that notifications named; what the notification itself said is not believed.
-func (w *follow) notices(ctx context.Context) error {
-	list, err := w.j.Notices(ctx, w.account.Account, page)
-	if err != nil {
-		return err
-	}
-	for _, id := range list {
-		known, err := w.j.Known(ctx, w.account.Account, id)
-		if err != nil {
-			return err
-		}
-		if !known { // its own answer may still be on its way
-			unsure, err := w.unsure(ctx)
-			if err != nil {
-				return err
-			}
-			if unsure {
-				continue
-			}
-		}
-		if err := w.read(ctx, id, func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, id) }); err != nil {
-			return fmt.Errorf("notification: %w", err)
-		}
-	}
-	return nil
-}
-
 // read asks the PSP for one payment and applies what it shows; after is part of the same commit.
 func (w *follow) read(ctx context.Context, paymentID string, after func(*journal.Tx) error) error {
 	reader, ok := w.account.Gateway.(Reader)
@@ -268,7 +251,7 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 	}
 	told := 0
 	err = w.j.Do(ctx, func(tx *journal.Tx) (err error) {
-		if told, err = w.apply(tx, payment.Change{OccurredAt: s.UpdatedAt, Now: s}, false); err != nil {
+		if told, err = w.shown(tx, s); err != nil {
 			return err
 		}
 		return after(tx)

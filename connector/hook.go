@@ -43,8 +43,12 @@ func (c *Connector) Hook(ctx context.Context, gatewayName string, header http.He
 		if err != nil || !known && !unsure {
 			return err // another system's payment: nothing to do
 		}
+		n := journal.Notice{ID: notice, PaymentID: paymentID}
+		if d, ok := w.account.Gateway.(Doubler); ok {
+			n.TransactionID = d.Transaction(body)
+		}
 		if err := w.j.Do(ctx, func(tx *journal.Tx) error {
-			_, err := tx.Note(w.account.Account, notice, paymentID)
+			_, err := tx.Note(w.account.Account, n)
 			return err
 		}); err != nil {
 			return err

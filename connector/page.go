@@ -161,6 +161,7 @@ type Page struct {
 	Reference string
 	Amount    payment.Amount
 	Language  string // fr or en
+	Again     bool   // a form was given out a short while ago, and the PSP would take both
 }
 
 // Page gives what stands behind the token of a link: the form that brings this customer to the PSP. language is what the
@@ -179,6 +180,8 @@ func (c *Connector) Page(ctx context.Context, token, language string) (Page, err
 	if it.State != payment.Open || p.ClosedAt > 0 || c.e.now().UnixMicro() >= p.ExpiresAt {
 		return v, ErrPageOver
 	}
+	_, twice := d.account.Gateway.(Doubler)
+	v.Again = twice && p.OpenedAt > 0 && c.e.now().Sub(journal.Time(p.OpenedAt)) < pageGrace
 	// Durable before the PSP may hear of it: from now on its word counts.
 	if err := c.e.j.Do(ctx, func(tx *journal.Tx) error {
 		return tx.OpenPage(&p, it.Account, tx.Now+d.account.Poll.Microseconds())

@@ -327,7 +327,7 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		return err
 	}
 	for _, f := range e.follows {
-		if err := f.pass(ctx); err != nil { // told again at the end, if it lasts
+		if _, err := f.pass(ctx); err != nil { // told again at the end, if it lasts
 			f.log.Debug().Err(err).Msg("the gateway's news could not be read yet")
 		}
 	}
@@ -393,7 +393,8 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollNow(f.account.Account) }); err != nil {
 			note(err)
 		}
-		note(f.pass(ctx))
+		_, err := f.pass(ctx)
+		note(err)
 	}
 	note(finish())
 	note(e.mark(ctx))

@@ -78,6 +78,9 @@ func (l *listener) pay(w http.ResponseWriter, r *http.Request) {
 	}
 	v := payView{Lang: p.Language, Title: say("ui.pay.title"), ReferenceTitle: say("ui.pay.reference"), Reference: p.Reference, AmountTitle: say("ui.pay.amount"),
 		Amount: p.Amount.Decimal(mark) + " " + p.Amount.Currency, Action: p.Form.Action, Text: say("ui.pay.intro")}
+	if p.Again {
+		v.Text += " " + say("ui.pay.twice")
+	}
 	v.Button = say("ui.pay.button", "amount", v.Amount)
 	for _, f := range p.Form.Fields {
 		v.Fields = append(v.Fields, struct{ Name, Value string }{f.Name, f.Value})

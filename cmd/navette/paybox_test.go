@@ -100,23 +100,38 @@ var (
 	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// browse is the customer: the link, the button, the PSP's page, and what is done there.
-func browse(t *testing.T, link, do string) (status int, back string) {
+// formOf opens a link and reads the form on navette's page; the status tells where there is none.
+func formOf(t *testing.T, link string) (status int, to string, fields [][2]string) {
 	t.Helper()
 	page, status := look(t, link)
 	if status != http.StatusOK {
-		return status, ""
+		return status, "", nil
 	}
 	m := action.FindStringSubmatch(page)
 	if m == nil {
 		t.Fatalf("no form on the page:\n%s", page)
 	}
-	var fields [][2]string
 	for _, f := range hidden.FindAllStringSubmatch(page, -1) {
 		fields = append(fields, [2]string{html.UnescapeString(f[1]), html.UnescapeString(f[2])})
 	}
+	return status, html.UnescapeString(m[1]), fields
+}
+
+// browse is the customer: the link, the button, the PSP's page, and what is done there.
+func browse(t *testing.T, link, do string) (status int, back string) {
+	t.Helper()
+	status, to, fields := formOf(t, link)
+	if status != http.StatusOK {
+		return status, ""
+	}
+	return press(t, to, fields, do)
+}
+
+// press is the customer before a form that is open already.
+func press(t *testing.T, to string, fields [][2]string, do string) (status int, back string) {
+	t.Helper()
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	status, back, err := payboxsim.Submit(t.Context(), c, html.UnescapeString(m[1]), fields, do)
+	status, back, err := payboxsim.Submit(t.Context(), c, to, fields, do)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +179,9 @@ func TestPaybox(t *testing.T) {
 				}
 			}
 			w.told(t, s, "out", "STATUS_f_", "FA-1", "paid", "100,00")
+			if tt.notice == "" || tt.notice == "twice" { // polls may come too late to see it
+				w.told(t, s, "out", "STATUS_f_", "FA-1", "failed", "")
+			}
 			if _, status := look(t, ret[0]["nv_link"]); status != http.StatusGone {
 				t.Errorf("the page of what is paid: %d, want 410", status)
 			}

@@ -33,7 +33,7 @@ func viewOf(e journal.Entry) rowView {
 
 func (a *app) rowsCommand() *cobra.Command {
 	var asJSON bool
-	var flow string
+	var flow, code string
 	var states []string
 	var limit int
 	c := command("rows", "", a.arguments(0, 0), func(c *cobra.Command, _ []string) (err error) {
@@ -49,7 +49,7 @@ func (a *app) rowsCommand() *cobra.Command {
 		if err := a.knownFlow(c.Context(), cfg, j, flow); err != nil {
 			return err
 		}
-		list, more, err := rowsOf(c.Context(), j, flow, state, limit)
+		list, more, err := rowsOf(c.Context(), j, flow, state, code, limit)
 		switch {
 		case err != nil:
 			return err
@@ -64,6 +64,7 @@ func (a *app) rowsCommand() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "")
 	c.Flags().StringVar(&flow, "flow", "", "")
 	c.Flags().StringArrayVar(&states, "state", nil, "")
+	c.Flags().StringVar(&code, "code", "", "")
 	c.Flags().IntVar(&limit, "limit", 100, "")
 	return a.localise(c)
 }
@@ -100,12 +101,17 @@ func rowStates() []string {
 }
 
 // rowsOf lists rows, those of the newest file first, at most limit (0: all). j may be nil.
-func rowsOf(ctx context.Context, j *journal.Journal, flow, state string, limit int) (list []rowView, more bool, err error) {
+func rowsOf(ctx context.Context, j *journal.Journal, flow, state, code string, limit int) (list []rowView, more bool, err error) {
 	list = []rowView{}
 	if j == nil {
 		return list, false, nil
 	}
-	entries, err := j.Entries(ctx, flow, state, oneMore(limit))
+	var entries []journal.Entry
+	if code != "" {
+		entries, err = j.Coded(ctx, flow, state, strings.ToUpper(code), oneMore(limit))
+	} else {
+		entries, err = j.Entries(ctx, flow, state, oneMore(limit))
+	}
 	if err != nil {
 		return nil, false, err
 	}

@@ -344,6 +344,22 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 	return list, nil
 }
 
+// Coded lists rows by the code of their instruction, else of the row, and by state ("" = all), newest first. It reads every
+// row there is.
+func (j *Journal) Coded(ctx context.Context, flow, state, code string, limit int) (list []Entry, err error) {
+	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, coalesce(i.state, r.state), CASE WHEN i.id IS NULL THEN r.code ELSE i.code END, CASE WHEN i.id IS NULL THEN r.message ELSE i.message END
+ FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE f.judged = 1 AND (? = '' OR f.flow = ?) AND (? = '' OR coalesce(i.state, r.state) = ?)
+ AND CASE WHEN i.id IS NULL THEN r.code ELSE i.code END = ? ORDER BY r.id DESC LIMIT ?`, []any{flow, flow, state, state, code, limit}, func(r *sql.Rows) error {
+		var e Entry
+		var name []byte
+		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
+		e.File = string(name)
+		list = append(list, e)
+		return err
+	})
+	return list, err
+}
+
 // Where finds every instruction of a reference, a transaction or a payment.
 func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
 	var all []Item

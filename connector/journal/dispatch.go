@@ -344,27 +344,34 @@ func (tx *Tx) ByPayment(account, paymentID string) (it Item, err error) {
 	return it, err
 }
 
+// Notice is one notification: its own id, and what it names.
+type Notice struct{ ID, PaymentID, TransactionID string }
+
 // Note keeps a notification before it is acknowledged; known is true when it was kept before.
-func (tx *Tx) Note(account, noticeID, paymentID string) (known bool, err error) {
-	n, err := tx.exec("INSERT INTO notice VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", account, noticeID, paymentID, tx.Now)
-	return n == 0, err
+func (tx *Tx) Note(account string, n Notice) (known bool, err error) {
+	done, err := tx.exec("INSERT INTO notice (account, notice_id, payment_id, transaction_id, received_at, done) VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", account, n.ID, n.PaymentID, n.TransactionID, tx.Now)
+	return done == 0, err
 }
 
-// Notices lists payment ids of an account that notifications named and that were not read again yet.
-func (j *Journal) Notices(ctx context.Context, account string, limit int) (list []string, err error) {
-	err = j.each(ctx, "SELECT DISTINCT payment_id FROM notice WHERE account = ? AND done = 0 ORDER BY payment_id LIMIT ?", []any{account, limit}, func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		list = append(list, id)
+// Notices lists the notifications of an account that were not followed up yet, oldest first.
+func (j *Journal) Notices(ctx context.Context, account string, limit int) (list []Notice, err error) {
+	err = j.each(ctx, "SELECT notice_id, payment_id, transaction_id FROM notice WHERE account = ? AND done = 0 ORDER BY received_at, notice_id LIMIT ?", []any{account, limit}, func(r *sql.Rows) error {
+		var n Notice
+		err := r.Scan(&n.ID, &n.PaymentID, &n.TransactionID)
+		list = append(list, n)
 		return err
 	})
 	return list, err
 }
 
-// NoticesDone marks the notifications of a payment as read.
-func (tx *Tx) NoticesDone(account, paymentID string) error {
-	_, err := tx.exec("UPDATE notice SET done = 1 WHERE account = ? AND payment_id = ? AND done = 0", account, paymentID)
-	return err
+// NoticesDone marks notifications as followed up, by their own ids: one that came after the PSP was asked is not.
+func (tx *Tx) NoticesDone(account string, ids []string) error {
+	for _, id := range ids {
+		if _, err := tx.exec("UPDATE notice SET done = 1 WHERE account = ? AND notice_id = ?", account, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Known tells whether the account has a request the PSP knows by that id.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -188,6 +189,32 @@ func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, 
 		}
 	}
 	return true, effect, tx.AddEvents([]Event{e})
+}
+
+// PaidTwice tells that a request was paid a second time, under another transaction: its own payment and state stay, code and
+// message point at it. fresh is false when that was told before.
+func (tx *Tx) PaidTwice(it *Item, transactionID string, sum payment.Amount, at time.Time, code, text string) (fresh bool, err error) {
+	id := "second:" + transactionID
+	var seen int64
+	if err := tx.one("SELECT count(*) FROM event WHERE account = ? AND psp_event = ?", it.Account, id).Scan(&seen); err != nil || seen > 0 {
+		return false, err
+	}
+	if _, err := tx.exec("UPDATE instruction SET code = ?, message = ? WHERE id = ?", code, text, it.ID); err != nil {
+		return false, err
+	}
+	occurred := micro(at)
+	if occurred == 0 {
+		occurred = tx.Now
+	}
+	return true, tx.AddEvents([]Event{{InstructionID: it.ID, Flow: it.Source.Flow, Account: it.Account, Word: payment.WordPaid, State: it.State, Previous: it.State, Amount: sum, Moved: sum.Minor,
+		Method: it.Method, PaymentID: it.OwnPaymentID, TransactionID: transactionID, OccurredAt: occurred, Code: code, Reason: text, PSPEvent: id, Tell: true}})
+}
+
+// MadeBy tells whether an operation of a kind answered with a transaction's id.
+func (tx *Tx) MadeBy(account string, op payment.Operation, transactionID string) (bool, error) {
+	var n int64
+	err := tx.one("SELECT count(*) FROM instruction WHERE transaction_id = ? AND transaction_id <> '' AND account = ? AND kind = 'operation' AND operation = ?", transactionID, account, string(op)).Scan(&n)
+	return n > 0, err
 }
 
 // KeepStray keeps news of a payment that nobody here knows yet.

@@ -169,6 +169,9 @@ CREATE INDEX row_closed_file ON row (file_id, id) WHERE state IN ('rejected', 's
 CREATE TABLE chain (id BIGINT PRIMARY KEY, first BIGINT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE erased (what TEXT PRIMARY KEY, why TEXT NOT NULL, at BIGINT NOT NULL, gone BIGINT NOT NULL);
 CREATE INDEX erased_pending ON erased (what) WHERE gone = 0;
+`, `
+-- The transaction a notification names, '' where it names none.
+ALTER TABLE notice ADD COLUMN transaction_id TEXT NOT NULL DEFAULT '';
 `,
 }
 

@@ -56,6 +56,13 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	if err != nil || parts != 1 {
 		return payment.Target{}, err
 	}
+	if in.PaymentID == "" && in.TransactionID != "" && in.TransactionID != found.TransactionID { // paid twice: what came in with the second counts, too
+		var all int64
+		if err := j.one(ctx, "SELECT coalesce(sum(amount), 0) FROM transaction_ WHERE instruction_id = ? AND kind <> 'refunded'", found.ID).Scan(&all); err != nil {
+			return payment.Target{}, err
+		}
+		found.Paid = max(found.Paid, all)
+	}
 	if in.Operation == payment.Refund { // not every PSP tells of a part that went back: what we sent ourselves counts
 		a, err := j.ActsOn(ctx, payment.Refund, in.Account, found, 0, in.ID)
 		if err != nil {

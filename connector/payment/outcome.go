@@ -85,6 +85,14 @@ type Snapshot struct {
 	TransactionID string
 	Link          string
 	UpdatedAt     time.Time // zero when not said
+	Failed        []Attempt // the customer's attempts that came to nothing, oldest first, as far as the PSP shows them
+}
+
+// Attempt is a customer's attempt to pay that failed; the request lives on.
+type Attempt struct {
+	ID     string    // of the PSP: the same attempt is told once
+	Reason string    // the PSP's own code in brackets and words, without personal data
+	At     time.Time // zero when not said
 }
 
 // Change is one event of a PSP's feed.

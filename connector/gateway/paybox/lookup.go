@@ -128,8 +128,24 @@ func (g *Gateway) Read(ctx context.Context, in *payment.Instruction) (payment.Sn
 	if err != nil {
 		return payment.Snapshot{}, err
 	}
-	t := a.transaction(target{})
-	if a, err = g.inquire(ctx, t); err != nil {
+	return g.show(ctx, s, a.transaction(target{}))
+}
+
+// ReadTransaction shows a request of ours as one transaction has it.
+func (g *Gateway) ReadTransaction(ctx context.Context, in *payment.Instruction) (payment.Snapshot, error) {
+	o, ok := parseOrder(in.PaymentID)
+	t, numbers := parseTarget(in.TransactionID)
+	if !ok || !numbers {
+		return payment.Snapshot{}, &gateway.Error{Kind: payment.ErrUnknown, Text: "not an order or a transaction of ours"}
+	}
+	s := payment.Snapshot{PaymentID: in.PaymentID, State: payment.Open, Amount: o.amount}
+	return g.show(ctx, s, t)
+}
+
+// show adds to a snapshot what the STATUS of a transaction means for its request.
+func (g *Gateway) show(ctx context.Context, s payment.Snapshot, t target) (payment.Snapshot, error) {
+	a, err := g.inquire(ctx, t)
+	if err != nil {
 		return payment.Snapshot{}, err
 	}
 	state, known := requestStates[a.Status]
@@ -140,9 +156,11 @@ func (g *Gateway) Read(ctx context.Context, in *payment.Instruction) (payment.Sn
 		return payment.Snapshot{}, &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: "STATUS " + g.client.Clean(a.Status) + " is unknown"}
 	}
 	s.State = state
-	if state != payment.Open { // a refused attempt is not the request's transaction
-		s.TransactionID, s.Method = t.String(), "card"
+	if state == payment.Open { // a refused attempt is not the request's transaction
+		s.Failed = []payment.Attempt{{ID: t.String(), Reason: a.Status}}
+		return s, nil
 	}
+	s.TransactionID, s.Method = t.String(), "card"
 	return s, nil
 }
 

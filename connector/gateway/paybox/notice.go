@@ -98,20 +98,37 @@ func (g *Gateway) signedBy(signed string, sig []byte) bool {
 
 // orderIn gives the R of a notification where it is an order of ours; else "", which nobody knows.
 func orderIn(signed string) string {
+	found := noted(signed, "R")
+	if _, ok := parseOrder(found); !ok {
+		return ""
+	}
+	return found
+}
+
+// Transaction gives NUMTRANS/NUMAPPEL of a notification that Hook has checked, "" when it names none: a visit that was
+// given up has no transaction.
+func (g *Gateway) Transaction(body []byte) string {
+	signed, _, _ := cutSignature(string(body))
+	t, ok := parseTarget(noted(signed, "S") + "/" + noted(signed, "T"))
+	if !ok || strings.Trim(t.trans, "0") == "" {
+		return ""
+	}
+	return t.String()
+}
+
+// noted gives a value of a notification; "" when it is missing, unreadable or there twice.
+func noted(signed, of string) string {
 	found := ""
 	for part := range strings.SplitSeq(signed, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		if name != "R" {
+		if name != of {
 			continue
 		}
 		v, err := url.QueryUnescape(value)
-		if err != nil || found != "" { // unreadable, or two of them
+		if err != nil || found != "" {
 			return ""
 		}
 		found = v
-	}
-	if _, ok := parseOrder(found); !ok {
-		return ""
 	}
 	return found
 }

@@ -94,6 +94,10 @@ func TestPage(t *testing.T) {
 				if err != nil || paymentID != out.PaymentID || id == "" {
 					t.Errorf("Hook(%q) = %q, %q, %v", body, id, paymentID, err)
 				}
+				s, err := r.ReadTransaction(t.Context(), &payment.Instruction{PaymentID: paymentID, TransactionID: r.Transaction([]byte(body))})
+				if failed := len(s.Failed) == 1 && s.Failed[0].ID != "" && s.TransactionID == ""; err != nil || s.State != tt.want || failed != (tt.do == "refuse") {
+					t.Errorf("its transaction: %+v, %v; want %s", s, err, tt.want)
+				}
 			}
 			s, err := r.Read(t.Context(), &payment.Instruction{PaymentID: out.PaymentID})
 			if err != nil || s.State != tt.want {
@@ -296,6 +300,11 @@ func FuzzHook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if id, p, err := g.Hook(nil, body, time.Time{}); err == nil || id != "" || p != "" {
 			t.Errorf("Hook(%q) = %q, %q, %v", body, id, p, err)
+		}
+		if id := g.Transaction(body); id != "" {
+			if _, ok := parseTarget(id); !ok {
+				t.Errorf("transaction %q", id)
+			}
 		}
 		if o := orderIn(string(body)); o != "" {
 			if _, ok := parseOrder(o); !ok {

@@ -170,6 +170,10 @@ func (p *PSP) choose(w http.ResponseWriter, r *http.Request, id, do string) {
 		http.Error(w, "Erreur 00030", http.StatusGone)
 		return
 	}
+	if do == "pay" && p.o.Unique && p.paid(get(v.fields, "PBX_CMD")) {
+		http.Error(w, "Erreur : PBX_CMD", http.StatusConflict)
+		return
+	}
 	v.over = true
 	to, back := p.ends(v, do)
 	if !strings.HasPrefix(to, "http") {
@@ -181,6 +185,16 @@ func (p *PSP) choose(w http.ResponseWriter, r *http.Request, id, do string) {
 		sep = "&"
 	}
 	http.Redirect(w, r, to+sep+back, http.StatusSeeOther)
+}
+
+// paid tells whether a payment stands under an order. Called under the lock.
+func (p *PSP) paid(order string) bool {
+	for _, t := range p.all {
+		if t.Reference == order && (t.Status == Authorised || t.Status == Captured) {
+			return true
+		}
+	}
+	return false
 }
 
 // ends does what the customer chose; it gives the address the browser goes to, and what goes with it.

@@ -37,6 +37,7 @@ type Options struct {
 	Script                      *Script          // what customers do; nil: they wait for a click
 	Now                         func() time.Time // nil = time.Now; Advance adds to it
 	Signer                      *rsa.PrivateKey  // of notifications; nil: one of its own
+	Unique                      bool             // a second payment under a PBX_CMD that was paid is refused; the real one is not known to
 }
 
 // Status is the STATUS of a transaction, in the words of 00017.

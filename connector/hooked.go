@@ -1,0 +1,161 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
+)
+
+// notices reads the payments that notifications named; what a notification itself said is not believed. Only those that
+// were there before the PSP was asked are done with afterwards. waiting tells that some wait for an answer of ours.
+func (w *follow) notices(ctx context.Context) (waiting bool, err error) {
+	list, err := w.j.Notices(ctx, w.account.Account, page)
+	if err != nil {
+		return false, err
+	}
+	var errs []error
+	for len(list) > 0 && ctx.Err() == nil {
+		first := list[0]
+		same := func(n journal.Notice) bool {
+			return n.PaymentID == first.PaymentID && n.TransactionID == first.TransactionID
+		}
+		var ids []string
+		for _, n := range list {
+			if same(n) {
+				ids = append(ids, n.ID)
+			}
+		}
+		list = slices.DeleteFunc(list, same)
+		known, err := w.j.Known(ctx, w.account.Account, first.PaymentID)
+		if err != nil {
+			return waiting, err
+		}
+		if !known { // its own answer may still be on its way
+			unsure, err := w.unsure(ctx)
+			if err != nil {
+				return waiting, err
+			}
+			if unsure {
+				waiting = true
+				continue
+			}
+		}
+		after := func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, ids) }
+		if known && first.TransactionID != "" {
+			err = w.readTransaction(ctx, first, after)
+		} else {
+			err = w.read(ctx, first.PaymentID, after)
+		}
+		if err != nil { // the others are read nevertheless
+			errs = append(errs, fmt.Errorf("notification: %w", err))
+		}
+	}
+	return waiting, errors.Join(errs...)
+}
+
+// readTransaction asks the PSP for the one transaction a notification named. It is the request's payment, or an attempt that
+// failed, or a second payment of what was paid before.
+func (w *follow) readTransaction(ctx context.Context, n journal.Notice, after func(*journal.Tx) error) error {
+	doubler, ok := w.account.Gateway.(Doubler)
+	if !ok { // it was one when the notification came
+		return w.read(ctx, n.PaymentID, after)
+	}
+	if !w.dispatch.gate.pass(ctx, w.now) {
+		return nil
+	}
+	defer w.dispatch.gate.release()
+	if w.dispatch.limit.Wait(ctx) != nil {
+		return nil
+	}
+	in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: n.PaymentID, TransactionID: n.TransactionID}
+	w.pulses.beat("follow:" + w.account.Account)
+	begun := time.Now()
+	s, err := doubler.ReadTransaction(ctx, &in)
+	w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
+	switch {
+	case errors.Is(err, payment.ErrStopped):
+		w.dispatch.stop(ctx, err)
+		return err
+	case errors.Is(err, payment.ErrUnknown): // not a transaction of the account's: the request itself is read
+		return w.read(ctx, n.PaymentID, after)
+	case err != nil:
+		return err
+	}
+	s.PaymentID = n.PaymentID
+	told := 0
+	err = w.j.Do(ctx, func(tx *journal.Tx) (err error) {
+		if told, err = w.paidTwice(tx, s); err == nil && told == 0 {
+			told, err = w.shown(tx, s)
+		}
+		if err != nil {
+			return err
+		}
+		return after(tx)
+	})
+	if told > 0 {
+		w.stir()
+	}
+	return err
+}
+
+// paidTwice tells a second payment of a request: once, with an alarm, for a person to refund. The request's own payment and
+// state stay as they are.
+func (w *follow) paidTwice(tx *journal.Tx, s payment.Snapshot) (told int, err error) {
+	if s.TransactionID == "" || s.State != payment.Paid && s.State != payment.Authorised && s.State != payment.Settled {
+		return 0, nil
+	}
+	it, err := tx.ByPayment(w.account.Account, s.PaymentID)
+	if err != nil || it.OwnTransaction == "" || it.OwnTransaction == s.TransactionID || !payment.Beyond(it.State) {
+		return 0, ignoreMissing(err)
+	}
+	if captured, err := tx.MadeBy(w.account.Account, payment.Capture, it.OwnTransaction); err != nil || captured {
+		return 0, err // a capture gave the payment another number: it is this one
+	}
+	sum := s.Amount
+	if sum.IsZero() {
+		sum = it.Amount
+	}
+	text := message.New("NV-2109.twice", "amount", sum.String(), "first", it.OwnTransaction, "transaction", s.TransactionID)
+	fresh, err := tx.PaidTwice(&it, s.TransactionID, sum, s.UpdatedAt, "NV-2109", text.In(w.localeOf(it.Source.Flow)))
+	if err != nil || !fresh {
+		return 1, err
+	}
+	w.log.Error().Str("event", "news.conflict").Str("code", "NV-2109").Str("payment", s.PaymentID).Str("transaction", s.TransactionID).Msg("paid a second time: refund the second transaction")
+	w.meter.conflict(w.account.Name)
+	return 1, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, journal.ErrMissing) {
+		return nil
+	}
+	return err
+}
+
+// shown applies what a read shows of a request: the attempts that failed, then how it stands.
+func (w *follow) shown(tx *journal.Tx, s payment.Snapshot) (told int, err error) {
+	if len(s.Failed) > 0 {
+		it, err := tx.ByPayment(w.account.Account, s.PaymentID)
+		if err != nil || !it.State.Followed() { // long past
+			s.Failed = nil
+		}
+		if ignoreMissing(err) != nil {
+			return 0, err
+		}
+	}
+	for _, f := range s.Failed {
+		n, err := w.apply(tx, payment.Change{EventID: "failed:" + f.ID, Word: payment.WordFailed, OccurredAt: f.At, Reason: f.Reason, Now: payment.Snapshot{PaymentID: s.PaymentID}}, false)
+		if err != nil {
+			return 0, err
+		}
+		told += n
+	}
+	n, err := w.apply(tx, payment.Change{OccurredAt: s.UpdatedAt, Now: s}, false)
+	return told + n, err
+}
