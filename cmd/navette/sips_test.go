@@ -56,17 +56,19 @@ func newSipsWorld(t *testing.T, o sipssim.Options, more string) *sipsWorld {
 // atSips is the customer: the link, the button, the PSP's page, and what is done there.
 func atSips(t *testing.T, link, do string) (status int) {
 	t.Helper()
-	page, status := look(t, link)
+	status, to, fields := formOf(t, link)
 	if status != http.StatusOK {
 		return status
 	}
-	m := action.FindStringSubmatch(page)
-	if m == nil {
-		t.Fatalf("no form on the page:\n%s", page)
-	}
+	return pressSips(t, to, fields, do)
+}
+
+// pressSips is the customer before a form that is open already.
+func pressSips(t *testing.T, to string, fields [][2]string, do string) (status int) {
+	t.Helper()
 	v := url.Values{}
-	for _, f := range hidden.FindAllStringSubmatch(page, -1) {
-		v.Set(f[1], f[2])
+	for _, f := range fields {
+		v.Set(f[0], f[1])
 	}
 	send := func(to string, v url.Values) (int, string) {
 		r, err := http.PostForm(to, v)
@@ -80,11 +82,12 @@ func atSips(t *testing.T, link, do string) (status int) {
 		}
 		return r.StatusCode, string(b)
 	}
-	if status, page = send(m[1], v); status != http.StatusOK {
+	status, page := send(to, v)
+	if status != http.StatusOK {
 		return status
 	}
 	data := regexp.MustCompile(`name="data" value="([^"]+)"`).FindStringSubmatch(page)
-	status, _ = send(strings.TrimSuffix(m[1], "/payment")+"/payment/choice", url.Values{"data": {data[1]}, "do": {do}})
+	status, _ = send(strings.TrimSuffix(to, "/payment")+"/payment/choice", url.Values{"data": {data[1]}, "do": {do}})
 	return status
 }
 
@@ -130,6 +133,7 @@ func TestSips(t *testing.T) {
 				t.Errorf("a payment: %d", got)
 			}
 			w.told(t, s, "out", "STATUS_f_", "FA-1", "paid", "100,00")
+			w.told(t, s, "out", "STATUS_f_", "FA-1", "failed", "")
 			if _, status := look(t, ret[0]["nv_link"]); status != http.StatusGone {
 				t.Errorf("the page of what is paid: %d, want 410", status)
 			}

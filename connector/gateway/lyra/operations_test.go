@@ -119,10 +119,12 @@ func TestLife(t *testing.T) {
 			_, order := w.ask(t, 1, nil)
 			hold(order, stand{payment.Open, ""})
 			w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "fail"})
-			hold(order, stand{payment.Open, ""})
+			if s := hold(order, stand{payment.Open, ""}); len(s.Failed) != 1 || s.Failed[0].ID == "" || !strings.HasPrefix(s.Failed[0].Reason, "[") || s.Failed[0].At.IsZero() {
+				t.Errorf("attempts %+v, want the one that failed", s.Failed)
+			}
 			w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "pay"})
 			s := hold(order, stand{payment.Paid, "100.00 EUR"})
-			if s.Method != "CB" || s.UpdatedAt.IsZero() || s.Amount != eur(10000) {
+			if len(s.Failed) != 1 || s.Method != "CB" || s.UpdatedAt.IsZero() || s.Amount != eur(10000) {
 				t.Errorf("snapshot %+v, want its method, time and amount", s)
 			}
 			w.psp.Advance(day)

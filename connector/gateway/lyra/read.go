@@ -260,6 +260,16 @@ func (g *Gateway) snapshot(o *order) (payment.Snapshot, error) {
 	if err != nil {
 		return bad(err.Error())
 	}
+	for _, t := range o.Transactions {
+		if t.debit() && t.UUID != "" && statuses()[string(t.Detailed)].stage == stageFailed {
+			f := fault{t.Code, t.Message, t.DetailCode, t.Detail}
+			if f.Code == "" {
+				f.Code = t.Detailed
+			}
+			s.Failed = append(s.Failed, payment.Attempt{ID: g.id(t.UUID), Reason: g.client.Clean(f.words()), At: instant(t.Created)})
+		}
+	}
+	slices.SortStableFunc(s.Failed, func(a, b payment.Attempt) int { return a.At.Compare(b.At) })
 	if m.last != nil {
 		s.TransactionID, s.Method = g.id(m.last.UUID), g.word(m.last.method())
 		if at := instant(m.last.Created); at.After(s.UpdatedAt) {

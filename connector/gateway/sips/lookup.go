@@ -74,16 +74,24 @@ func (g *Gateway) lookupDuplicate(ctx context.Context, in *payment.Instruction) 
 	return out, nil
 }
 
-// Read shows the request in.PaymentID as it stands: the customer's attempt that is alive, or open while there is none.
+// Read shows the request in.PaymentID as it stands: the customer's attempt that is alive, or open while there is none;
+// and the attempts that failed.
 func (g *Gateway) Read(ctx context.Context, in *payment.Instruction) (payment.Snapshot, error) {
 	if in.PaymentID == "" {
 		return payment.Snapshot{}, gateway.Unsupported("a read needs the request's id")
 	}
-	t, _, err := g.find(ctx, in.PaymentID)
+	t, dead, _, err := g.attempts(ctx, in.PaymentID)
 	if err != nil {
 		return payment.Snapshot{}, err
 	}
 	s := payment.Snapshot{PaymentID: in.PaymentID, State: payment.Open}
+	for _, d := range dead {
+		reason := d.name
+		if d.code != "" {
+			reason = g.codeText(d.code, "")
+		}
+		s.Failed = append(s.Failed, payment.Attempt{ID: d.reference, Reason: reason, At: d.at})
+	}
 	if t == nil {
 		return s, nil
 	}

@@ -152,8 +152,8 @@ func TestNextAttempt(t *testing.T) {
 	if got := post(t, form(t, b, in), "refuse"); got != http.StatusOK {
 		t.Fatal(got)
 	}
-	if s := read(t, b, in); s.State != payment.Open || s.TransactionID != "" {
-		t.Errorf("after a refusal: %+v, want open", s)
+	if s := read(t, b, in); s.State != payment.Open || s.TransactionID != "" || len(s.Failed) != 1 || s.Failed[0].ID != in.PaymentID || !strings.HasPrefix(s.Failed[0].Reason, "[05] ") || s.Failed[0].At.IsZero() {
+		t.Errorf("after a refusal: %+v, want open, one attempt failed", s)
 	}
 	if got := post(t, form(t, b, in), "pay"); got != http.StatusOK {
 		t.Fatal(got)
@@ -161,7 +161,7 @@ func TestNextAttempt(t *testing.T) {
 	if got := post(t, late, "pay"); got != http.StatusConflict {
 		t.Errorf("a tab of the first attempt: %d", got)
 	}
-	if s := read(t, b, in); s.State != payment.Paid || s.TransactionID != in.PaymentID+"2" {
+	if s := read(t, b, in); s.State != payment.Paid || s.TransactionID != in.PaymentID+"2" || len(s.Failed) != 1 {
 		t.Errorf("after the second attempt: %+v", s)
 	}
 	challenged := opened(t, b, func(in *payment.Instruction) { in.Reference = "F9"; in.Key = payment.NewKey(in) })

@@ -138,6 +138,7 @@ type transaction struct {
 	amount, current payment.Amount
 	method          string
 	at              time.Time
+	code            string // why it was refused, as far as it is said
 }
 
 // left is what a whole operation acts on.
@@ -181,6 +182,11 @@ func (g *Gateway) transaction(ctx context.Context, reference string) (*transacti
 	if at, err := time.Parse(time.RFC3339, r.text("transactionDateTime")); err == nil {
 		t.at = at
 	}
+	for _, field := range []string{"responseCode", "acquirerResponseCode"} { // unverified: which of them is the transaction's own
+		if c := r.text(field); t.code == "" && c != "00" {
+			t.code = c
+		}
+	}
 	return t, nil
 }
 
@@ -208,20 +214,27 @@ func (g *Gateway) currencyOf(number string) string {
 // find looks through a request's attempts: the one that is alive, nil when there is none; next is the reference that a new
 // attempt must use.
 func (g *Gateway) find(ctx context.Context, base string) (alive *transaction, next string, err error) {
+	alive, _, next, err = g.attempts(ctx, base)
+	return alive, next, err
+}
+
+// attempts is find, with the attempts that were refused for good, oldest first.
+func (g *Gateway) attempts(ctx context.Context, base string) (alive *transaction, dead []*transaction, next string, err error) {
 	for n := 1; n <= maxAttempts; n++ {
 		ref := attempt(base, n)
 		t, err := g.transaction(ctx, ref)
 		if errors.Is(err, payment.ErrUnknown) {
-			return nil, ref, nil
+			return nil, dead, ref, nil
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 		if !t.status.dead {
-			return t, "", nil
+			return t, dead, "", nil
 		}
+		dead = append(dead, t)
 	}
-	return nil, "", nil
+	return nil, dead, "", nil
 }
 
 // codeText is a responseCode in words, with the code in front.
