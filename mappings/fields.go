@@ -1,10 +1,12 @@
 package mappings
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -100,6 +102,9 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		if !ok {
 			v.state = failed
 			r.fail(f, line, text, "NV-1202.unknown", "value", r.shown(f, text), "field", f.name)
+			if !f.sensitive {
+				r.row.found[len(r.row.found)-1].More = message.New("NV-1202.words", "values", f.listed)
+			}
 			return
 		}
 		if text = word; text == "" {
@@ -154,6 +159,21 @@ func (f *field) translate(text string) (string, bool) {
 	}
 	w, ok := f.folded[strings.ToLower(text)]
 	return w, ok && w != ambiguous
+}
+
+// wordList lists the words that a `map` knows, as many as a line holds.
+func wordList(words map[string]string) string {
+	const most, room = 20, 160
+	list, length := slices.Sorted(maps.Keys(words)), 0
+	for i, w := range list {
+		if length += utf8.RuneCountInString(w) + 2; i == most || length > room {
+			return strings.Join(append(list[:i:i], "…"), ", ")
+		}
+		if w == "" {
+			list[i] = `""`
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // check holds a text against the lists, the pattern and the length that are declared.

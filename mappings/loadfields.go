@@ -310,6 +310,7 @@ func (l *loader) words(f *field, o object) {
 		}
 		f.folded[low] = v.text
 	}
+	f.listed = wordList(f.words)
 }
 
 // ambiguous marks a word whose small letters have two translations.

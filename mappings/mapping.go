@@ -143,6 +143,7 @@ type field struct {
 	missing   []string
 	words     map[string]string // `map`, exact
 	folded    map[string]string // `map`, in small letters
+	listed    string            // `map`, for people
 	enum      []string
 	closed    []string // the values the product knows under this name
 	pattern   *regexp.Regexp

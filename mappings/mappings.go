@@ -156,6 +156,7 @@ type Problem struct {
 	Letter string       // spreadsheet letter of that column
 	Value  string       // what was read, masked when the field is sensitive
 	Text   message.Text // for people; In(lang) gives the sentence
+	More   message.Text // what `check` says besides: returns have the sentence alone; zero for nothing
 }
 
 // Summary is what a return tells of several problems: the first one's code, and every different sentence joined by

@@ -48,7 +48,7 @@ func newFindings(limit int, lang string) *findings {
 
 // add notes a problem of the mapping.
 func (f *findings) add(p mappings.Problem) {
-	f.note(p.Line, p.Column, p.Letter, p.Code, p.Rule, p.Value, p.Text)
+	f.note(p.Line, p.Column, p.Letter, p.Code, p.Rule, p.Value, p.Text, p.More)
 }
 
 // say notes a sentence of the catalogue; its code is the first part of its key.
@@ -56,7 +56,7 @@ func (f *findings) say(line int, key string, args ...string) {
 	f.note(line, "", "", key[:len("NV-0000")], "", "", message.New(key, args...))
 }
 
-func (f *findings) note(line int, column, letter, code, rule, value string, text message.Text) {
+func (f *findings) note(line int, column, letter, code, rule, value string, texts ...message.Text) {
 	key := [2]string{code, rule}
 	c := f.by[key]
 	if c == nil {
@@ -76,9 +76,15 @@ func (f *findings) note(line int, column, letter, code, rule, value string, text
 	if f.limit > 0 && len(c.kept) >= f.limit {
 		return
 	}
+	said := texts[0].In(f.lang)
+	for _, more := range texts[1:] {
+		if !more.IsZero() {
+			said = message.New("ui.check.more", "said", said, "more", more.In(f.lang)).In(f.lang)
+		}
+	}
 	// Cloned: texts of a row are parts of larger ones, which are not to be kept.
 	c.kept = append(c.kept, finding{line, strings.Clone(clip(column, maxValue)), letter, code, rule, strings.Clone(clip(value, maxValue)),
-		strings.Clone(clip(text.In(f.lang), maxMessage))})
+		strings.Clone(clip(said, maxMessage))})
 }
 
 // share cuts what is kept of each cause so that limit are shown in all, each cause getting its turn: a common fault
