@@ -114,7 +114,10 @@ type Flow struct {
 	Can     func(kind payment.Kind, op payment.Operation) bool
 	Fits    func(in *payment.Instruction) *message.Text // what the PSP would not take of it; nil: nobody can say
 	Blind   bool                                        // the PSP cannot be asked for an operation's target by its reference: the journal must know it
-	NoPage  bool                                        // its PSP needs navette's page, and there is no public address: requests are refused (NV-2010)
+	// Fresh gives the mapping with its lookup tables as they are now; nil: it has none. With an error it gives the last
+	// good one: a table that cannot be read changes nothing. It is asked by several goroutines.
+	Fresh  func() (*mappings.Mapping, error)
+	NoPage bool // its PSP needs navette's page, and there is no public address: requests are refused (NV-2010)
 }
 
 // Account is one gateway, ready to run.

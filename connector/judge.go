@@ -42,7 +42,7 @@ func (n *intake) judge(ctx context.Context, f journal.File) (journal.File, error
 	}
 	defer src.Close()
 	lay := layout{Dialect: n.flow.Mapping.Dialect(), Locale: n.flow.Mapping.Locale}
-	reading, err := n.flow.Mapping.Open(mappings.Spooled{ReaderAt: src, Size: f.Size, Name: label(f.Name)},
+	reading, err := n.fresh(n.flow).Open(mappings.Spooled{ReaderAt: src, Size: f.Size, Name: label(f.Name)},
 		mappings.Env{File: label(f.Name), Flow: n.flow.Name, Today: n.now().In(n.location).Format("2006-01-02")})
 	if err == nil {
 		lay.Dialect, lay.Head = reading.Dialect(), reading.Head()

@@ -79,8 +79,9 @@ type stage struct {
 	public     string
 	fault      func(point string) error
 	setup      func(*Setup)
-	after      func(*Connector) // the pass, while the journal is still open
-	dropper    string           // whom dropped files belong to
+	after      func(*Connector)                        // the pass, while the journal is still open
+	dropper    string                                  // whom dropped files belong to
+	life       func(context.Context, *Connector) error // instead of Once
 }
 
 // ownedBox is a plain folder whose files belong to somebody else.
@@ -146,6 +147,9 @@ func (s *stage) once() error {
 		s.setup(&setup)
 	}
 	c := New(setup)
+	if s.life != nil {
+		return s.life(ctx, c)
+	}
 	err = c.Once(ctx, 10*time.Second)
 	if differs, err := j.CheckTally(ctx); differs != "" || err != nil {
 		s.t.Errorf("tally: %s %v", differs, err)

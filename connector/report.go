@@ -69,8 +69,9 @@ type report struct {
 	flow     *Flow
 	log      zerolog.Logger
 	alarms   *once
-	again    time.Duration // when something is due by time alone; 0 = nothing
-	finished time.Time     // when files were last looked through for finished ones
+	again    time.Duration    // when something is due by time alone; 0 = nothing
+	finished time.Time        // when files were last looked through for finished ones
+	others   map[string]int64 // by daily return: the event up to which there is none of this flow behind its mark
 }
 
 // intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own.
@@ -91,7 +92,7 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 	if whole || f.State == journal.FileDuplicate {
 		return list, nil
 	}
-	own, err := e.ownReturns(ctx, flow, f, lay, flow.ownAt(mappings.OnIntake, false))
+	own, err := e.ownReturns(ctx, flow, f, lay, e.ownAt(flow, mappings.OnIntake, false))
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 		err := add("rejects", suffixed(".rej.csv"), func(w *mappings.Writer) error { return e.rejects(ctx, f, w, lay) })
 		return list, err
 	}
-	own, err = e.ownReturns(ctx, flow, f, lay, flow.ownAt(mappings.OnRejects, false))
+	own, err = e.ownReturns(ctx, flow, f, lay, e.ownAt(flow, mappings.OnRejects, false))
 	return append(list, own...), err
 }
 
@@ -247,16 +248,21 @@ func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer
 		return err
 	}
 	return e.lines(ctx, f, answered, func(l *journal.Line) error {
-		state, code, text := l.State, l.Code, l.Message
+		state, code, text := resultAnswer(l)
 		at := f.JudgedAt
-		if l.Payment != "" {
-			state, code, text = resultState(l), l.AnswerCode, l.AnswerMessage
-			if l.AnsweredAt > 0 {
-				at = l.AnsweredAt
-			}
+		if l.Payment != "" && l.AnsweredAt > 0 {
+			at = l.AnsweredAt
 		}
 		return w.WriteEcho(l.Raw, state, code, text, l.PaymentID, l.Link, e.stamp(at), strconv.FormatInt(l.Line, 10))
 	})
+}
+
+// resultAnswer is what a result says of a row: what became of it at the PSP, else what the intake made of it.
+func resultAnswer(l *journal.Line) (state, code, text string) {
+	if l.Payment != "" {
+		return resultState(l), l.AnswerCode, l.AnswerMessage
+	}
+	return l.State, l.Code, l.Message
 }
 
 // resultState says in the result's words where an instruction stands.
@@ -342,7 +348,7 @@ func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 		answers = append(answers, a)
 	}
 	for _, on := range []mappings.Moment{mappings.OnIntake, mappings.OnResult} {
-		own, err := r.ownReturns(ctx, r.flow, f, lay, r.flow.ownAt(on, true))
+		own, err := r.ownReturns(ctx, r.flow, f, lay, r.ownAt(r.flow, on, true))
 		if err != nil {
 			return err
 		}

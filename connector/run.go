@@ -78,7 +78,7 @@ func New(s Setup) *Connector {
 	for _, f := range s.Flows {
 		log := s.Log.With().Str("flow", f.Name).Logger()
 		e.intakes = append(e.intakes, &intake{engine: e, flow: f, log: log, alarms: e.alarms})
-		e.reports = append(e.reports, &report{engine: e, flow: f, log: log, alarms: e.alarms})
+		e.reports = append(e.reports, &report{engine: e, flow: f, log: log, alarms: e.alarms, others: map[string]int64{}})
 	}
 	e.pulses = newPulses(e.loops())
 	return &Connector{e}

@@ -269,7 +269,7 @@ func (l *loader) returnDialect(r *Return, o object) {
 		r.bom = &on
 	}
 	r.titled = o.boolean("header", !r.fixed)
-	r.safe = o.boolean("excel_safe", r.On == OnIntake || r.On == OnRejects)
+	r.safe = o.boolean("excel_safe", r.On == OnIntake || r.On == OnRejects || r.On == OnResult)
 	if r.own.Encoding != "" {
 		if c, err := NewCharset(r.own.Encoding); err == nil && r.own.Delimiter != 0 {
 			if _, lost := c.Like(string(r.own.Delimiter)); lost > 0 {

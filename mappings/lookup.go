@@ -133,7 +133,11 @@ func (r *Reading) lookupTable(key string) (*lookupTable, error) {
 			continue
 		}
 		if old, twice := t.rows[k]; twice {
-			return nil, &FileError{Problem: problem(rec.Line, "NV-4020.lookup_key", "key", clip(k), "line", itoa(old.line), "other", itoa(rec.Line))}
+			shown := clip(k)
+			if strings.Contains(k, "@") { // this goes to the log
+				shown = hidden
+			}
+			return nil, &FileError{Problem: problem(rec.Line, "NV-4020.lookup_key", "key", shown, "line", itoa(old.line), "other", itoa(rec.Line))}
 		}
 		row := lookupRow{rec.Line, make([]string, len(r.row.cells))}
 		for i := range row.cells {

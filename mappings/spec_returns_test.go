@@ -17,7 +17,8 @@ func TestSpecExcelSafe(t *testing.T) {
 		{"intake", "", "customer.name", "=1+1", "'=1+1"}, {"intake", "", "customer.name", "@x", "'@x"}, {"intake", "", "customer.name", "+33 6 12", "+33 6 12"}, {"intake", "", "customer.name", "+33x", "'+33x"},
 		{"intake", "", "customer.name", "-12,50", "-12,50"}, {"intake", "", "customer.name", "-x", "'-x"}, {"intake", "", "customer.name", "=", "="}, {"intake", "", "customer.name", "a=b", "a=b"},
 		{"intake", "", "amount", "x", "1.00"}, {"intake", "", "-amount", "x", "-1.00"}, {"intake", "", `row["Nom"]`, "=1+1", "=1+1"}, {"intake", "", `upper(row["Nom"])`, "=x", "'=X"},
-		{"intake", "excel_safe: false, ", "customer.name", "=1+1", "=1+1"}, {"rejects", "", "customer.name", "=1+1", "'=1+1"}, {"event", "", "customer.name", "=1+1", "=1+1"}, {"event", "excel_safe: true, ", "customer.name", "=1+1", "'=1+1"},
+		{"intake", "excel_safe: false, ", "customer.name", "=1+1", "=1+1"}, {"rejects", "", "customer.name", "=1+1", "'=1+1"}, {"result", "", "customer.name", "=1+1", "'=1+1"}, {"result", "", "customer.name", "+33x", "'+33x"}, {"result", "", "customer.name", "-x", "'-x"}, {"result", "", "customer.name", "@x", "'@x"},
+		{"result", "", `row["Nom"]`, "=1+1", "=1+1"}, {"result", "excel_safe: false, ", "customer.name", "=1+1", "=1+1"}, {"event", "", "customer.name", "=1+1", "=1+1"}, {"event", "excel_safe: true, ", "customer.name", "=1+1", "'=1+1"},
 		{"daily", "", "customer.name", "=1+1", "=1+1"}, {"settlement", "", "customer.name", "=1+1", "=1+1"},
 	}
 	for _, tt := range tests {

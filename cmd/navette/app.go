@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -199,13 +198,15 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 		s.close = append(s.close, box.Close)
 		boxes[name] = box
 	}
-	loaded, err := a.mappings(cfg)
+	texts := &mappingTexts{cfg: cfg, texts: map[string][]byte{}}
+	loaded, err := a.mappings(texts)
 	if err != nil {
 		return nil, err
 	}
 	for name, f := range cfg.Flows {
 		flow := &connector.Flow{Flow: *f, Inbox: boxes[f.Transport], Outbox: boxes[or(f.OutTransport, f.Transport)], Mapping: loaded[f.Mapping],
 			Account: cfg.Gateways[f.Gateway].Account, Mode: cfg.Gateways[f.Gateway].Mode}
+		flow.Fresh = texts.fresh(f.Mapping, loaded[f.Mapping])
 		flow.NoPage = noPage(cfg, accounts[f.Gateway])
 		if can, ok := accounts[f.Gateway].(connector.Supporter); ok {
 			flow.Can = func(kind payment.Kind, op payment.Operation) bool { return can.Supports(kind, op) }
@@ -242,14 +243,14 @@ func userName(uid string) string {
 }
 
 // mappings loads every mapping that a flow uses; all errors at once.
-func (a *app) mappings(cfg *config.Config) (map[string]*mappings.Mapping, error) {
-	loaded := map[string]*mappings.Mapping{}
+func (a *app) mappings(texts *mappingTexts) (map[string]*mappings.Mapping, error) {
+	cfg, loaded := texts.cfg, map[string]*mappings.Mapping{}
 	var errs []error
 	for _, f := range cfg.Flows {
 		if loaded[f.Mapping] != nil {
 			continue
 		}
-		m, err := a.mapping(cfg, f.Mapping)
+		m, err := texts.load(f.Mapping)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -267,27 +268,7 @@ func (a *app) mappings(cfg *config.Config) (map[string]*mappings.Mapping, error)
 
 // mapping loads one mapping by the name of its file in mappings/ or of a preset.
 func (a *app) mapping(cfg *config.Config, name string) (*mappings.Mapping, error) {
-	read := func(name string) ([]byte, error) {
-		if path, ok := cfg.Mappings[name]; ok {
-			return os.ReadFile(path)
-		}
-		return presets.Source(name)
-	}
-	src, err := read(name)
-	if err != nil {
-		return nil, fmt.Errorf("mapping %s: %w", name, err)
-	}
-	return mappings.Load(or(cfg.Mappings[name], name), src, mappings.Options{Formats: formats(), Use: read, Lookup: beside(cfg.Mappings[name])})
-}
-
-// beside reads the lookup tables of a mapping: absolute, or beside its file.
-func beside(mapping string) func(name string) ([]byte, error) {
-	return func(name string) ([]byte, error) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(mapping), name)
-		}
-		return os.ReadFile(name)
-	}
+	return (&mappingTexts{cfg: cfg, texts: map[string][]byte{}}).load(name)
 }
 
 func or(a, b string) string {

@@ -36,13 +36,11 @@ func Follow(s Standing, n Change) (Standing, *Happening, Effect) {
 	}
 	effect := Move(s.State, to)
 	switch word {
-	case WordViewed, WordFailed: // told, but they move no state
+	case WordViewed, WordFailed, WordReconciled, WordRetry: // told, but they move no state
 		if effect == Conflict {
 			return s, nil, Conflict
 		}
 		return next, &Happening{Word: word, Amount: n.Amount, Tell: true}, Same
-	case WordReconciled, WordRetry: // taken from a feed, they move nothing yet
-		return s, nil, Same
 	}
 	in, back := money(s, n, to, effect)
 	if in == 0 && back == 0 {

@@ -71,7 +71,8 @@ func TestFollowCountsMoneyOnce(t *testing.T) {
 		"told, moves nothing": {
 			{Change{EventID: "1", Word: WordViewed, Now: bare(Open)}, Open, WordViewed, 0, 0, 0},
 			{Change{EventID: "2", Word: WordFailed, Amount: eur(10000), Now: bare(Open)}, Open, WordFailed, 0, 0, 0},
-			{Change{EventID: "3", Word: WordReconciled, Now: bare(Open)}, Open, "", 0, 0, 0},
+			{Change{EventID: "3", Word: WordReconciled, Now: bare(Open)}, Open, WordReconciled, 0, 0, 0},
+			{Change{EventID: "4", Word: WordRetry, Now: bare(Open)}, Open, WordRetry, 0, 0, 0},
 		},
 		"expired, then paid late": {
 			{Change{EventID: "1", Word: WordExpired, Now: bare(Expired)}, Expired, WordExpired, 0, 0, 0},
