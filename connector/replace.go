@@ -138,7 +138,7 @@ func (d *dispatch) replace(ctx context.Context, due journal.Due) error {
 		}
 		// Rarer and rarer: a PSP may take long to show it closed, and a single pass does not wait for that.
 		return later(min(max(d.now().Sub(journal.Time(cancel.AnsweredAt)), glance), leisure), due.N)
-	case payment.Held, payment.Uncertain:
+	case payment.Held, payment.Uncertain, payment.Pending: // a person, a look-up or a poll moves it on
 		return later(leisure, due.N)
 	case payment.Accepted:
 		first, err := d.j.Sendable(ctx, cancel.FileID, cancel.ID-1, d.now().UnixMicro(), 1)

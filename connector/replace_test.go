@@ -152,6 +152,53 @@ func TestReplaceUnpaid(t *testing.T) {
 	})
 }
 
+// slow is a till that takes its time over a cancel.
+type slow struct {
+	*till
+	ready time.Time
+}
+
+func (g *slow) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	out, err := g.till.Submit(ctx, in)
+	if in.Kind == payment.Operate {
+		out.State, g.ready = payment.Pending, time.Now().Add(10*time.Minute)
+	}
+	return out, err
+}
+
+func (g *slow) Lookup(context.Context, *payment.Instruction) (payment.Outcome, error) {
+	if time.Now().Before(g.ready) {
+		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Pending}, nil
+	}
+	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done}, nil
+}
+
+// A cancel that the PSP has not finished holds nothing up: a single pass ends, and a later one sends the new request.
+func TestReplaceBehindASlowCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, simMapping)
+		s.gateway = &slow{till: g}
+		s.flow = func(f *Flow) { f.OnKnown = "replace_unpaid" }
+		s.life = func(ctx context.Context, c *Connector) error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+			defer cancel()
+			return c.Once(ctx, 10*time.Second)
+		}
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		s.drop("b.csv", "Facture;Montant\nA1;2,00\n")
+		for range 3 {
+			if err := s.once(); err != nil {
+				t.Errorf("a single pass does not end: %v", err)
+			}
+			time.Sleep(20 * time.Minute)
+		}
+		if r := s.rows(); len(g.log) != 3 || r[1].State != "open" {
+			t.Errorf("rows %+v, the PSP saw %v; want the new one open", r, g.log)
+		}
+	})
+}
+
 const targetOps = `navette: mapping/v1
 name: ops
 kind: mixed

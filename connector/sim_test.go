@@ -68,6 +68,8 @@ type simWorld struct {
 	mu    sync.Mutex
 	acts  int // until the crash; < 0: none
 	crash bool
+	flow  func(*Flow)           // changes the flow, if not nil
+	wrap  func(Gateway) Gateway // stands before the gateway, if not nil
 }
 
 // act counts down to the crash; after it nothing takes effect any more.
@@ -114,11 +116,7 @@ func simulate(t *testing.T, seed uint64) {
 		Faults: sandbox.Faults{Share: map[sandbox.Fault]float64{sandbox.Lost: 0.15, sandbox.Cut: 0.05, "503": 0.05, sandbox.Late: 0.05, "done-503": 0.05}, RetryAfter: "3", Delay: sandbox.Duration(20 * time.Second)}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []string{"in", "out", "done", "rejected"} {
-		if err := os.Mkdir(filepath.Join(w.dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.folders(t)
 	for round := 0; ; round++ {
 		if round < 6 && w.rng.IntN(2) == 0 || round == 0 {
 			w.drop(t, round)
@@ -144,6 +142,14 @@ func simulate(t *testing.T, seed uint64) {
 	w.verify(t, seed)
 }
 
+func (w *simWorld) folders(t *testing.T) {
+	for _, d := range []string{"in", "out", "done", "rejected"} {
+		if err := os.Mkdir(filepath.Join(w.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (w *simWorld) drop(t *testing.T, round int) {
 	var b strings.Builder
 	b.WriteString("Facture;Montant\n")
@@ -159,6 +165,8 @@ func (w *simWorld) drop(t *testing.T, round int) {
 
 // run is one life of the process, until its crash or until nothing is left to do.
 func (w *simWorld) run(t *testing.T, p sandbox.Personality) (err error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour) // longer than anything a single pass may wait for
+	defer cancel()
 	hook := func(string) error { return w.act() }
 	j, err := sqlite.Open(t.Context(), filepath.Join(w.dir, "state"), journal.Options{Fault: hook})
 	if err != nil {
@@ -186,8 +194,14 @@ func (w *simWorld) run(t *testing.T, p sandbox.Personality) (err error) {
 	flow := &Flow{Flow: config.Flow{Name: "f", In: at("in"), Out: at("out"), Done: at("done"), Rejected: at("rejected"), Quiet: time.Second, Poll: time.Second, StatusEvery: time.Minute, Patience: time.Hour,
 		Returns: []string{"ack", "rejects", "result", "status"}, OnError: "reject_row", OnKnown: "ignore", FirstFile: "send", FileMode: 0o640, MatchCase: true},
 		Inbox: simBox{box}, Outbox: simBox{box}, Mapping: m, Account: "sandbox:test"}
+	if w.flow != nil {
+		w.flow(flow)
+	}
 	account := &Account{Config: config.Gateway{Name: "psp", Account: "sandbox:test", Timeout: 10 * time.Second, Concurrency: 3, Settle: 2 * time.Minute, Poll: time.Minute, Window: 24 * time.Hour, Idempotent: p == sandbox.Idempotent}, Gateway: simGateway{gw, w}}
-	return New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{flow}, Accounts: []*Account{account}, Fault: hook}).Once(t.Context(), time.Hour)
+	if w.wrap != nil {
+		account.Gateway = w.wrap(account.Gateway)
+	}
+	return New(Setup{Journal: j, Spool: spool, Log: zerolog.Nop(), Flows: []*Flow{flow}, Accounts: []*Account{account}, Fault: hook}).Once(ctx, time.Hour)
 }
 
 // simBox hides the abilities that need the real kernel's time.

@@ -242,8 +242,8 @@ var mutants = []mutant{
 	{"forget what was in flight", []edit{{"connector/dispatch.go", "n, err = tx.Interrupted(", "_ = at; n, err = 0, nil; _, _ = tx.Interrupted(\"nobody\" + "}}},
 }
 
-// build makes the binary of a mutant.
-func (m mutant) build(t *testing.T) string {
+// overlay writes the mutated texts and what tells the go command of them.
+func (m mutant) overlay(t *testing.T) (file, root string) {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := filepath.Abs("../..")
@@ -277,11 +277,19 @@ func (m mutant) build(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+	file = filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "navette")
-	cmd := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/navette")
+	return file, root
+}
+
+// build makes the binary of a mutant.
+func (m mutant) build(t *testing.T) string {
+	t.Helper()
+	overlay, root := m.overlay(t)
+	binary := filepath.Join(t.TempDir(), "navette")
+	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", binary, "./cmd/navette")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %q: %v\n%s", m.name, err, out)
