@@ -172,7 +172,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 		if err := n.mayDecide(tx, c); err != nil {
 			return err
 		}
-		result, err := n.apply(tx, c)
+		result, err := n.apply(tx, c, nil)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@
 //	follow.go    what the PSP says later: feed of events, polls; hooked.go: notifications
 //	page.go      the customer's page, for PSPs without links of their own
 //	report.go    what goes back: ack, rejects, result, status
-//	decide.go    what people decide: undo.go, second.go (four eyes), approve.go (by file)
+//	decide.go    what people decide: resolve.go (doubt), undo.go, second.go (four eyes), approve.go (by file)
 //	marker.go    a journal that has forgotten sends nothing
 //	run.go       starts, wakes and stops the loops
 //

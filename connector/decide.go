@@ -32,8 +32,15 @@ func (e *engine) decide(ctx context.Context) {
 	}
 	for _, c := range list {
 		var result string
+		n, asked := e.identify(ctx, c)
+		if ctx.Err() != nil {
+			return
+		}
 		apply := func(tx *journal.Tx) (err error) {
-			result, err = e.apply(tx, c)
+			if asked != nil {
+				return asked
+			}
+			result, err = e.apply(tx, c, n)
 			if err == nil {
 				err = tx.Applied(c.ID, "done", result)
 			}
@@ -62,7 +69,8 @@ func (e *engine) decide(ctx context.Context) {
 	}
 }
 
-func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
+// apply applies one command; n is what it names at the PSP, nil for nothing.
+func (e *engine) apply(tx *journal.Tx, c journal.Command, n *named) (string, error) {
 	if c.ActorID == "" {
 		return "", e.wrong("ui.decide.unsigned")
 	}
@@ -113,7 +121,7 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command) (string, error) {
 				continue
 			}
 		}
-		if err := e.applyItem(tx, c, &items[i]); err != nil {
+		if err := e.applyItem(tx, c, &items[i], n); err != nil {
 			return "", err
 		}
 	}
@@ -132,11 +140,12 @@ func (e *engine) itemsOf(tx *journal.Tx, kind byte, id int64) ([]journal.Item, e
 	return items, err
 }
 
-func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) error {
+func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, n *named) error {
 	say := func(key string) string {
 		return message.New(key, "author", c.ActorName, "reason", c.Reason).In(e.localeOf(it.Source.Flow))
 	}
-	switch c.Verb + " " + c.Argument {
+	as, _ := argument(c)
+	switch c.Verb + " " + as {
 	case "release ":
 		if it.State != payment.Held {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
@@ -164,25 +173,7 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item) 
 		}
 		return tx.Decide(it, payment.Refused, "NV-2003", say("NV-2003.refused"))
 	case "resolve done":
-		if it.State != payment.Uncertain && it.Code != "NV-2102" {
-			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
-		}
-		to := payment.Open
-		if it.Kind == payment.Operate {
-			to = payment.Done
-		}
-		if it.State == payment.Held { // held by a look-up: back to doubt, then decided
-			it.State = payment.Uncertain
-			if err := tx.Doubt(it.ID); err != nil {
-				return err
-			}
-		}
-		if it.OwnPaymentID != "" { // read at once what became of it
-			if err := tx.SetDue("poll", it.ID, it.Account, tx.Now, 0); err != nil {
-				return err
-			}
-		}
-		return tx.Decide(it, to, "", say("NV-2003.done"))
+		return e.resolveDone(tx, it, n, message.New("NV-2003.done", "author", c.ActorName, "reason", c.Reason))
 	case "resolve not-done":
 		if it.State != payment.Uncertain && it.Code != "NV-2102" {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
@@ -234,7 +225,7 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 			return err
 		}
 		released++
-		return e.applyItem(tx, c, it)
+		return e.applyItem(tx, c, it, nil)
 	})
 	if err != nil {
 		return "", err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -28,12 +29,15 @@ const (
 	nobodyWithin  = 800 * time.Millisecond
 )
 
-// maxReason bounds a reason, in characters.
-const maxReason = 500
+// maxReason bounds a reason, in characters, and maxPSPID a PSP's id, in bytes.
+const (
+	maxReason = 500
+	maxPSPID  = 250
+)
 
 // decisionCommands are a person's decisions. Each is written to the journal with its author, and applied by the service.
 func (a *app) decisionCommands() []*cobra.Command {
-	var reason, as string
+	var reason, as, named string
 	var all, intake bool
 	decide := func(use string, fn func(ctx context.Context, cfg *config.Config, j *journal.Journal, args []string) (journal.Command, error)) *cobra.Command {
 		verb, _, _ := strings.Cut(use, " ")
@@ -88,12 +92,24 @@ func (a *app) decisionCommands() []*cobra.Command {
 		if as != "done" && as != "not-done" {
 			return journal.Command{}, a.fail(exitUsage, "ui.resolve.as", "id", clean(args[0]))
 		}
-		return resolving(ctx, cfg, j, args)
+		cmd, err := resolving(ctx, cfg, j, args)
+		switch id := strings.TrimSpace(named); {
+		case err != nil || id == "":
+			return cmd, err
+		case as != "done":
+			return cmd, a.fail(exitUsage, "ui.resolve.id_done")
+		case len(id) > maxPSPID || clean(id) != id || strings.ContainsFunc(id, unicode.IsSpace):
+			return cmd, a.fail(exitUsage, "ui.resolve.id_form", "id", clean(id))
+		default:
+			cmd.Argument += " " + id
+		}
+		return cmd, nil
 	})
 	for _, c := range []*cobra.Command{release, refuse, retry, resolve} {
 		c.Flags().StringVar(&reason, "reason", "", "")
 	}
 	resolve.Flags().StringVar(&as, "as", "", "")
+	resolve.Flags().StringVar(&named, "id", "", "")
 	pause := decide("pause FLOW|--all", func(_ context.Context, cfg *config.Config, _ *journal.Journal, args []string) (journal.Command, error) {
 		cmd, err := a.flowSubject(cfg, args, all, false)
 		if intake {

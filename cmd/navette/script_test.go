@@ -2,11 +2,15 @@ package main
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -35,6 +39,8 @@ func TestScripts(t *testing.T) {
 			"expand":   expand,
 			"exits":    exits,
 			"paybox":   startPaybox,
+			"pick":     pick,
+			"post":     post,
 			"cells":    cells,
 			"rehearse": rehearse,
 			"sips":     startSips,
@@ -62,6 +68,30 @@ func rehearse(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(p.Close())
 	})
 	ts.Setenv(args[2], srv.URL)
+}
+
+// post sends JSON to a simulator's controls: post URL BODY.
+func post(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.Post(args[0], "application/json", strings.NewReader(args[1]))
+	ts.Check(err)
+	defer r.Body.Close()
+	if r.StatusCode/100 != 2 {
+		ts.Fatalf("post %s: %s", args[0], r.Status)
+	}
+}
+
+// pick reads a page and puts the first group of a pattern in it into a variable: pick VARIABLE URL PATTERN.
+func pick(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.Get(args[1])
+	ts.Check(err)
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	ts.Check(err)
+	m := regexp.MustCompile(args[2]).FindSubmatch(b)
+	if m == nil {
+		ts.Fatalf("%s: no match of %q in\n%s", args[1], args[2], b)
+	}
+	ts.Setenv(args[0], string(m[1]))
 }
 
 // exits runs a command and holds its exit code against the first argument.

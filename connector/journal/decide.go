@@ -119,6 +119,37 @@ func (tx *Tx) Decide(it *Item, to payment.State, code, text string) error {
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, OccurredAt: tx.Now, Code: code, Reason: text, Tell: f.ResultFixed && to.Answered()}})
 }
 
+// Adopt gives an instruction in doubt the ids that the PSP knows it by, as a person named them. ErrState when another
+// instruction of the account has such an id: one request has one payment id, and a transaction that no operation acts on is
+// made by one operation.
+func (tx *Tx) Adopt(it *Item, paymentID, transactionID, link string) error {
+	var taken int64
+	var err error
+	switch {
+	case it.Kind == payment.Request:
+		err = tx.one("SELECT count(*) FROM instruction WHERE payment_id = ? AND payment_id <> '' AND account = ? AND kind = 'request' AND id <> ?", paymentID, it.Account, it.ID).Scan(&taken)
+	case transactionID != it.TransactionID && (it.Operation == payment.Refund || it.Operation == payment.Duplicate || it.Operation == payment.Capture):
+		err = tx.one(`SELECT count(*) FROM instruction i WHERE i.transaction_id = ? AND i.transaction_id <> '' AND i.account = ? AND i.kind = 'operation' AND i.operation = ? AND i.id <> ?
+ AND NOT EXISTS (SELECT 1 FROM instruction r WHERE r.transaction_id = i.transaction_id AND r.account = i.account AND r.kind = 'request')`, transactionID, it.Account, string(it.Operation), it.ID).Scan(&taken)
+	}
+	if err != nil {
+		return err
+	}
+	if taken > 0 {
+		return fmt.Errorf("%w: another instruction has that id", ErrState)
+	}
+	it.OwnPaymentID, it.OwnTransaction, it.Link = firstOf(paymentID, it.OwnPaymentID), firstOf(transactionID, it.OwnTransaction), firstOf(link, it.Link)
+	_, err = tx.exec("UPDATE instruction SET payment_id = ?, transaction_id = ?, link = ? WHERE id = ?", it.OwnPaymentID, it.OwnTransaction, it.Link, it.ID)
+	return err
+}
+
+func firstOf(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
 // Approve notes a first release of what needs a second person, and tells who else has released it before.
 func (tx *Tx) Approve(subject string, c *Command) (others []string, err error) {
 	if err := tx.each("SELECT actor_name FROM approval WHERE subject = ? AND actor_id <> ? ORDER BY at", []any{subject, c.ActorID}, func(r *sql.Rows) error {

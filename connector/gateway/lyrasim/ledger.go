@@ -13,6 +13,8 @@ type Ledger struct {
 
 	Transactions []Movement `json:"transactions"` // oldest first
 
+	Requests []Request `json:"requests"` // the payment orders, oldest first: what the Back Office lists
+
 	Orders   int `json:"orders"`
 	Credits  int `json:"credits"`
 	Debits   int `json:"debits"`
@@ -31,6 +33,13 @@ type Entry struct {
 	Bodies    map[string]int `json:"bodies"` // SHA-256
 
 	effects map[string]int // by service: lowering and validating are two
+}
+
+// Request is a payment order as the Back Office lists it.
+type Request struct {
+	PaymentOrderID string `json:"paymentOrderId"`
+	OrderID        string `json:"orderId"`
+	Status         string `json:"status"`
 }
 
 // Movement is one transaction as the ledger lists it.
@@ -120,6 +129,9 @@ func (p *PSP) Ledger() Ledger {
 		if e.Effects > 1 {
 			l.Doubled++
 		}
+	}
+	for _, o := range p.list {
+		l.Requests = append(l.Requests, Request{o.id, o.orderID, o.status})
 	}
 	for _, t := range p.history {
 		l.Transactions = append(l.Transactions, Movement{t.uuid, t.orderID, t.operation, t.detailed, t.parent, t.amount})
