@@ -3,6 +3,7 @@ package propose
 import (
 	"net/mail"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,10 +20,11 @@ type profile struct {
 	n        int                // not empty
 	rows     int
 	distinct int
+	local    bool    // the title says that its money is the bookkeeper's own
 	length   float64 // characters, on average
 
-	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, operation float64
-	numbers                                                                                    marks
+	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, digits, operation float64
+	numbers                                                                                            marks
 }
 
 func (p *profile) filled() float64 {
@@ -42,6 +44,9 @@ func (p *profile) unlike() float64 {
 
 func profileOf(at int, title string, rows []record) *profile {
 	p := &profile{at: at, title: title, likes: likeness(title), rows: len(rows)}
+	p.local = slices.ContainsFunc(words(title), func(w string) bool {
+		return slices.Contains([]string{"local", "lcy", "lc", "lcurr", "ds", "accounting", "functional", "base", "hauswahrung", "tenue"}, w)
+	})
 	seen := map[string]bool{}
 	for _, r := range rows {
 		c := ""
@@ -72,6 +77,7 @@ func profileOf(at int, title string, rows []record) *profile {
 		add(&p.code, isCode(c))
 		add(&p.word, len(c) <= 30 && !strings.ContainsAny(c, " @,;"))
 		add(&p.letters, strings.ContainsFunc(c, unicode.IsLetter))
+		add(&p.digits, strings.ContainsFunc(c, unicode.IsDigit))
 		add(&p.operation, operationOf(c) != "")
 		if num.ok {
 			p.numbers.add(num)
@@ -79,7 +85,7 @@ func profileOf(at int, title string, rows []record) *profile {
 	}
 	p.distinct = len(seen)
 	if p.n > 0 {
-		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.word, &p.letters, &p.operation, &p.length} {
+		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.word, &p.letters, &p.digits, &p.operation, &p.length} {
 			*share /= float64(p.n)
 		}
 	}
@@ -169,6 +175,7 @@ type number struct {
 	decimals int
 	group    rune // the thousands mark; 0: none
 	unsure   bool // one mark and three digits behind it: either
+	odd      bool // the last digit is no zero
 	whole    int  // digits before the mark
 	zeros    bool // begins with zeros, as in fixed positions
 	sign     bool // a currency sign stands beside it
@@ -243,6 +250,7 @@ func readNumber(s string) (n number) {
 			return n
 		}
 		n.ok, n.decimal, n.decimals, n.whole = true, seps[0], len(parts[1]), len(parts[0])
+		n.odd = !strings.HasSuffix(parts[1], "0")
 		n.unsure = len(parts[1]) == 3 && len(parts[0]) <= 3 && parts[0] != "0" && parts[0] != ""
 	case grouped(last) && seps[0] != '.' && seps[0] != ',' || grouped(last) && last > 1:
 		n.ok, n.group = true, seps[0]
@@ -264,6 +272,7 @@ type marks struct {
 	n                        int
 	comma, point, unsure     int // decimal marks; unsure: three digits behind the only mark
 	unsureComma, unsurePoint int
+	unsureOdd                int                   // of them, those whose last digit is no zero
 	groups                   map[rune]map[rune]int // thousands mark by decimal mark
 	large                    map[rune]int          // numbers of four digits and more without thousands mark, by decimal mark
 	bare, zeros, negative    int
@@ -281,6 +290,9 @@ func (m *marks) add(n number) {
 	switch {
 	case n.unsure:
 		m.unsure++
+		if n.odd {
+			m.unsureOdd++
+		}
 		if n.decimal == ',' {
 			m.unsureComma++
 		} else {
@@ -322,7 +334,7 @@ func (m *marks) merge(o marks) {
 		m.groups, m.large, m.decimals, m.suffixes = map[rune]map[rune]int{}, map[rune]int{}, map[int]int{}, map[rune]int{}
 	}
 	m.n, m.comma, m.point, m.unsure, m.bare = m.n+o.n, m.comma+o.comma, m.point+o.point, m.unsure+o.unsure, m.bare+o.bare
-	m.unsureComma, m.unsurePoint = m.unsureComma+o.unsureComma, m.unsurePoint+o.unsurePoint
+	m.unsureComma, m.unsurePoint, m.unsureOdd = m.unsureComma+o.unsureComma, m.unsurePoint+o.unsurePoint, m.unsureOdd+o.unsureOdd
 	m.zeros, m.negative, m.signs = m.zeros+o.zeros, m.negative+o.negative, m.signs+o.signs
 	for g, by := range o.groups {
 		if m.groups[g] == nil {
@@ -351,8 +363,10 @@ func (m *marks) decide(otherwise rune) (decimal, group rune, sure bool) {
 		decimal, sure = ',', m.point == 0 || m.comma > 2*m.point
 	case m.point > m.comma:
 		decimal, sure = '.', m.comma == 0 || m.point > 2*m.comma
-	case m.comma == 0 && m.unsure == 0: // whole numbers alone
-		sure = false
+	case m.unsure > 0 && m.unsureOdd == 0 && m.bare == 0 && (m.unsureComma == 0 || m.unsurePoint == 0): // 120.000 and 35.500: three decimals, rather than thousands to the last one
+		if decimal = '.'; m.unsureComma > 0 {
+			decimal = ','
+		}
 	}
 	most, all := 0, m.large[decimal]+m.large[0]
 	for _, g := range []rune{' ', '.', ',', '\''} {

@@ -45,14 +45,22 @@ type row struct{ state, reference, amount, currency, issued, due, part, operatio
 
 func read(t *testing.T, m *mappings.Mapping, b []byte) map[int]row {
 	t.Helper()
-	r, err := m.Open(spool("sample", b), mappings.Env{Today: "2026-11-20"})
+	out, err := tryRead(m, b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+func tryRead(m *mappings.Mapping, b []byte) (map[int]row, error) {
+	r, err := m.Open(spool("sample", b), mappings.Env{Today: "2026-11-20"})
+	if err != nil {
+		return nil, err
 	}
 	out, known := map[int]row{}, map[string]bool{}
 	for doc, err := range r.Documents(context.Background()) {
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		x := row{state: doc.State.String()}
 		for _, in := range doc.Instructions {
@@ -69,7 +77,7 @@ func read(t *testing.T, m *mappings.Mapping, b []byte) map[int]row {
 		}
 		out[doc.Rows[0].Line] = x
 	}
-	return out
+	return out, nil
 }
 
 type expectation struct {

@@ -36,8 +36,11 @@ func (t *table) describe() (*description, error) {
 		return nil, refuse("propose.no_rows")
 	}
 	d.rows = d.all
+	if t.header >= 0 { // titles that are repeated say nothing of what stands below them
+		d.rows = slices.DeleteFunc(slices.Clone(d.all), func(r record) bool { return slices.Equal(r.cells, t.records[t.header].cells) })
+	}
 	if t.format == "csv" { // rows of another width are no rows of the table
-		d.rows = slices.DeleteFunc(slices.Clone(d.all), func(r record) bool { return len(r.cells) != t.width })
+		d.rows = slices.DeleteFunc(slices.Clone(d.rows), func(r record) bool { return len(r.cells) != t.width })
 		if len(d.rows) == 0 {
 			d.rows = d.all
 		}
@@ -51,6 +54,7 @@ func (t *table) describe() (*description, error) {
 	}
 	d.byTitle()
 	d.byContent()
+	d.pairCurrency()
 	d.operation = d.role["operation"] != nil
 	if !d.operation && d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		return nil, refuse("propose.no_amount", "columns", d.columnNames())
@@ -63,6 +67,24 @@ func (t *table) describe() (*description, error) {
 	d.findDates()
 	d.findShape()
 	return d, nil
+}
+
+// pairCurrency sees to it that an amount of the bookkeeper's own money is not read in the document's currency, nor the
+// other way round, where the file has a column of currencies for each.
+func (d *description) pairCurrency() {
+	amount, c := d.amountColumn(), d.role["currency"]
+	if amount == nil || c == nil || amount.local == c.local {
+		return
+	}
+	for _, p := range d.cols {
+		if p.local == amount.local && p.currency >= 0.6 && p.n > 0 && (p == c || !d.used(p)) {
+			d.role["currency"] = p
+			return
+		}
+	}
+	if amount.local {
+		delete(d.role, "currency")
+	}
 }
 
 func (d *description) columnNames() string {
@@ -94,7 +116,7 @@ func (p *profile) fits(role string) float64 {
 		}
 		return when(p.number >= 0.6)
 	case base == "due_on", base == "issued_on", base == "date":
-		return when(p.date >= 0.5 || p.date > 0.2 && serialShare(p) > 0.2)
+		return when(p.date >= 0.5 || p.date > 0.2 && serialShare(p) > 0.2 || serialShare(p) > 0.8)
 	case role == "customer.email":
 		return when(p.email >= 0.4)
 	case role == "customer.phone":
@@ -120,7 +142,7 @@ func (p *profile) fits(role string) float64 {
 		}
 		return when(p.length <= 24)
 	case role == "customer.name", role == "customer.first", role == "customer.last":
-		return when(p.letters >= 0.6 && p.email < 0.5)
+		return when(p.letters >= 0.6 && p.email < 0.5 && (p.digits < 0.9 || p.code < 0.9)) // INV/2026/12 is nobody's name
 	case role == "sense":
 		return when(p.distinct <= 4 && p.length <= 8 && p.number < 0.5)
 	case role == "operation":
@@ -173,6 +195,9 @@ func (d *description) byTitle() {
 	for _, p := range d.cols {
 		for role, like := range p.likes {
 			if score := like * p.fits(role); score >= 40 {
+				if p.local && (role == "currency" || strings.HasPrefix(role, "amount.")) { // what the customer owes is in the document's currency
+					score = max(score*0.85, 40)
+				}
 				all = append(all, pair{role, p, score})
 			}
 		}
@@ -186,8 +211,11 @@ func (d *description) byTitle() {
 		}
 		return strings.Compare(a.role, b.role)
 	})
-	taken := map[*profile]bool{}
+	taken, named := map[*profile]bool{}, map[string]*profile{}
 	for _, x := range all {
+		if first := named[x.p.title]; first != nil && first != x.p { // the same title again: nobody knows what it is
+			continue
+		}
 		if taken[x.p] || d.role[x.role] != nil && !strings.HasPrefix(x.role, "-") {
 			continue
 		}
@@ -195,7 +223,7 @@ func (d *description) byTitle() {
 			d.role[x.role] = x.p
 		}
 		d.byWord[x.role] = true
-		taken[x.p] = true
+		taken[x.p], named[x.p.title] = true, x.p
 	}
 	// "Type", "Compte", "Date": words of several roles, settled by what else is there.
 	if d.role["customer.id"] == nil && d.role["account"] != nil && d.role["debit"] == nil && d.role["sense"] == nil {
@@ -284,7 +312,7 @@ func (d *description) byContent() {
 	}
 	if d.reference() == nil {
 		set("reference", free(func(p *profile) bool {
-			return p.code >= 0.6 && p.decimal < 0.2 && p.date < 0.8 && p.phone < 0.8 && p.filled() >= 0.5 && (p.letters > 0.3 || p.length >= 3) && p.unlike() > 0.25
+			return p.code >= 0.6 && p.decimal < 0.2 && p.date < 0.8 && serialShare(p) < 0.8 && p.phone < 0.8 && p.filled() >= 0.5 && (p.letters > 0.3 || p.length >= 3) && p.unlike() > 0.25
 		}, func(a, b *profile) bool { return codeWorth(a) > codeWorth(b)+0.01 }))
 	}
 	if !titled && d.role["customer.id"] == nil {
@@ -317,6 +345,9 @@ func moneyWorth(p *profile) float64 {
 	}
 	if p.distinct > 1 {
 		w += 0.5
+	}
+	if p.local {
+		w -= 0.25
 	}
 	return w
 }

@@ -118,16 +118,32 @@ func (w *writer) documentRules(text func(string) string) {
 		w.remark("  ", w.guess("propose.prefix", "prefix", prefix))
 		w.line("  - {id: credit-prefix, when: %s, do: skip, confirm: true, message: %s}", single(`reference matches "^`+prefix+`[0-9 ./_-]"`), text("propose.rule.credit"))
 	}
-	if p := d.role["status"]; p != nil && p.n > 0 && !asked[p] {
-		if c := w.cell(p); c != "" {
-			words := slices.Concat(vocabulary()["paid"], vocabulary()["void"])
-			if yesNo(p) {
-				words = vocabulary()["yes"]
-			}
-			w.remark("  ", w.guess("propose.status", "column", w.shown(p), "words", strings.Join(p.values(8), ", ")))
-			w.line("  - {id: status, when: %s, do: skip, confirm: true, message: %s}", single("lower(plain("+c+")) in ["+list(words)+"]"), text("propose.rule.status"))
+	for i, p := range d.statuses() {
+		c := w.cell(p)
+		if asked[p] || c == "" {
+			continue
+		}
+		words := slices.Concat(vocabulary()["paid"], vocabulary()["void"])
+		if yesNo(p) {
+			words = vocabulary()["yes"]
+		}
+		w.remark("  ", w.guess("propose.status", "column", w.shown(p), "words", strings.Join(p.values(8), ", ")))
+		w.line("  - {id: status%s, when: %s, do: skip, confirm: true, message: %s}", []string{"", "-2", "-3"}[i], single("lower(plain("+c+")) in ["+list(words)+"]"), text("propose.rule.status"))
+	}
+}
+
+// statuses are the columns that tell how a document stands, three at most: a payment's status and the document's own may
+// stand side by side.
+func (d *description) statuses() (list []*profile) {
+	if p := d.role["status"]; p != nil && p.n > 0 {
+		list = append(list, p)
+	}
+	for _, p := range d.cols {
+		if len(list) > 0 && len(list) < 3 && p.n > 0 && p.likes["status"] >= 60 && p.fits("status") > 0 && !d.used(p) {
+			list = append(list, p)
 		}
 	}
+	return list
 }
 
 // values lists the different cells of a column, at most so many.

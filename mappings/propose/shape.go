@@ -355,6 +355,9 @@ func (d *description) findSkips() {
 			}
 		}
 	}
+	if ref != nil && !slices.Contains(h.totals, ref) { // another day's file may end in a sum
+		h.totals = append(h.totals, ref)
+	}
 	for _, r := range d.all {
 		if t.header >= 0 && slices.Equal(r.cells, t.records[t.header].cells) {
 			h.titles = true

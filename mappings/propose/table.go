@@ -56,11 +56,13 @@ func (s *sample) tables() []*table {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *table) int { return -cmp.Compare(a.score(), b.score()) })
-	if t := s.fixed(); t != nil {
-		if len(out) == 0 || out[0].steady < 0.8 || t.length > 0 && out[0].width < 3 {
+	if len(out) > 0 { // a decimal comma is no delimiter where semicolons cut every line alike
+		most := out[0].score()
+		out = slices.DeleteFunc(out, func(t *table) bool { return t.score() < most/2 })
+	}
+	if len(out) == 0 || out[0].steady < 0.8 || out[0].width < 3 {
+		if t := s.fixed(); t != nil && (len(out) == 0 || out[0].steady < 0.8 || t.length > 0) {
 			out = append([]*table{t}, out...)
-		} else {
-			out = append(out, t)
 		}
 	}
 	return out
@@ -264,6 +266,9 @@ func (t *table) findHeader() {
 			best, most = i, score
 		}
 	}
+	if best < 0 {
+		best = t.contrast()
+	}
 	t.header, t.headerRows = best, 1
 	if best < 0 {
 		t.titles = nil
@@ -284,6 +289,41 @@ func (t *table) findHeader() {
 		}
 		t.titles = t.titles[:t.width]
 	}
+}
+
+// contrast finds a row of titles that nobody knows: the first row, all words, different ones, above columns of figures,
+// dates and addresses; -1 for none.
+func (t *table) contrast() int {
+	first := slices.IndexFunc(t.records, func(r record) bool { return !r.blank() && !r.comment })
+	if first < 0 || len(t.records[first].cells) != t.width || t.width < 3 {
+		return -1
+	}
+	seen := map[string]bool{}
+	for _, c := range t.records[first].cells {
+		if c == "" || seen[c] || isDataCell(c) || len(c) > 60 {
+			return -1
+		}
+		seen[c] = true
+	}
+	figures := 0
+	for i := range t.width {
+		data, n := 0, 0
+		for _, r := range t.records[first+1:] {
+			if i < len(r.cells) && r.cells[i] != "" && !r.comment {
+				n++
+				if isDataCell(r.cells[i]) {
+					data++
+				}
+			}
+		}
+		if n > 0 && data*10 >= n*7 {
+			figures++
+		}
+	}
+	if figures*2 < t.width {
+		return -1
+	}
+	return first
 }
 
 // titleScore says how much a row looks like titles: names that columns have, no numbers, dates or addresses.

@@ -20,6 +20,7 @@ type phrase struct {
 	role   string
 	words  []string // sorted
 	joined string
+	whole  string  // joined, with no, number, nr as they are written
 	rank   float64 // 0 = the best name of its role
 }
 
@@ -46,7 +47,7 @@ var titles = sync.OnceValue(func() *dictionary {
 					continue
 				}
 				sorted := slices.Sorted(slices.Values(w))
-				d.phrases = append(d.phrases, phrase{role, sorted, strings.Join(w, ""), float64(n)})
+				d.phrases = append(d.phrases, phrase{role, sorted, strings.Join(w, ""), strings.Join(bareWords(text), ""), float64(n)})
 				n++
 			}
 		}
@@ -59,6 +60,9 @@ var titles = sync.OnceValue(func() *dictionary {
 	})
 	for _, p := range d.phrases {
 		d.exact[p.joined] = append(d.exact[p.joined], p)
+		if p.whole != p.joined { // INVOICENUMBER
+			d.exact[p.whole] = append(d.exact[p.whole], p)
+		}
 		d.roles[p.role] = append(d.roles[p.role], p)
 	}
 	return d
@@ -73,6 +77,11 @@ func likeness(title string) map[string]float64 {
 	d, out := titles(), map[string]float64{}
 	raise := func(role string, score float64) { out[role] = max(out[role], score) }
 	joined := strings.Join(w, "")
+	if parts := glued(w); parts != nil && len(d.exact[joined]) == 0 {
+		for role, score := range likeness(strings.Join(parts, " ")) {
+			raise(role, score*0.85)
+		}
+	}
 	for _, p := range d.exact[joined] {
 		raise(p.role, 100-min(20, p.rank/4))
 	}
@@ -94,6 +103,28 @@ func likeness(title string) map[string]float64 {
 	return out
 }
 
+// glued takes apart the title of a database's column that is one word, from behind: PCVMNTTTC is "mnt ttc"; nil where it
+// does not end in words that titles are made of.
+func glued(w []string) []string {
+	if len(w) != 1 || len(w[0]) < 6 {
+		return nil
+	}
+	known := []string{"montant", "echeance", "facture", "reference", "intitule", "societe", "client", "solde", "reste", "devise", "piece", "tiers", "total", "email", "mail", "date",
+		"code", "nom", "num", "mnt", "ttc", "tva", "net", "ech", "ref", "tel", "mt", "ht", "no", "du"}
+	rest, parts := w[0], []string(nil)
+	for {
+		i := slices.IndexFunc(known, func(k string) bool { return strings.HasSuffix(rest, k) })
+		if i < 0 {
+			break
+		}
+		parts, rest = append([]string{known[i]}, parts...), strings.TrimSuffix(rest, known[i])
+	}
+	if len(rest) > 5 || rest == "" && len(parts) < 2 {
+		return nil
+	}
+	return parts
+}
+
 // within tells whether every word of a is in b, as often; both sorted.
 func within(a, b []string) bool {
 	i := 0
@@ -107,6 +138,20 @@ func within(a, b []string) bool {
 
 // plainWords are the words of a title without the little ones, n° and its like as "n".
 func plainWords(title string) []string {
+	out := bareWords(title)
+	for i, w := range out {
+		switch w {
+		case "no", "nr", "num", "numero", "number", "nummer", "nro", "nb":
+			if len(out) > 1 {
+				out[i] = "n"
+			}
+		}
+	}
+	return out
+}
+
+// bareWords are the words of a title without the little ones.
+func bareWords(title string) []string {
 	var out []string
 	all := words(title)
 	for _, w := range all {
@@ -114,10 +159,6 @@ func plainWords(title string) []string {
 		case "de", "du", "des", "d", "la", "le", "les", "l", "the", "of", "der", "die", "das", "del", "al", "el":
 			if len(all) > 1 {
 				continue
-			}
-		case "no", "nr", "num", "numero", "number", "nummer", "nro", "nb":
-			if len(all) > 1 {
-				w = "n"
 			}
 		case "in", "en", "eur", "euro", "euros", "f", "chf", "usd":
 			if len(all) > 1 {
