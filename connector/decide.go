@@ -147,6 +147,9 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, 
 	as, _ := argument(c)
 	switch c.Verb + " " + as {
 	case "release ":
+		if closedByPerson(it) {
+			return e.reopen(tx, it, say("NV-2003.released"))
+		}
 		if it.State != payment.Held {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
@@ -182,15 +185,13 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, 
 	case "retry ":
 		switch it.State {
 		case payment.Refused:
-			if it.SentAt == 0 { // a person closed it: sending it is not for one person to decide, above four_eyes
-				return errors.New(message.New("ui.retry.closed").In(or(e.Lang, "fr")))
+			switch {
+			case closedByPerson(it): // above four_eyes it is not for one person to send it
+				return e.wrong("ui.retry.closed")
+			case it.SentAt == 0:
+				return e.wrong("ui.retry.unsent")
 			}
-			if other, err := tx.Live(it); err != nil {
-				return err
-			} else if other != 0 {
-				return errors.New(message.New("ui.retry.live", "id", fmt.Sprint("i", other)).In(or(e.Lang, "fr")))
-			}
-			_, err := tx.Again(it)
+			_, err := e.again(tx, it)
 			return err
 		case payment.Uncertain:
 			return tx.SetDue("look", it.ID, it.Account, tx.Now, 0)
@@ -200,6 +201,36 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, 
 		return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 	}
 	return e.wrong("ui.decide.unknown", "verb", c.Verb+" "+c.Argument)
+}
+
+// closedByPerson tells what a person closed. `release` takes that back, under the same four eyes as what is held.
+func closedByPerson(it *journal.Item) bool {
+	return it.State == payment.Refused && it.Code == "NV-2003" && it.RowID != 0
+}
+
+// reopen lets go on what a person had closed: its next revision is sent, if nothing else asks for the same by now.
+func (e *engine) reopen(tx *journal.Tx, it *journal.Item, text string) error {
+	id, err := e.again(tx, it)
+	if err != nil {
+		return err
+	}
+	if err := tx.AcceptRow(it.RowID); err != nil {
+		return err
+	}
+	return tx.AddEvents([]journal.Event{{InstructionID: id, Flow: it.Source.Flow, Account: it.Account, Word: payment.WordReleased, State: payment.Accepted, Previous: payment.Accepted,
+		Amount: it.Amount, OccurredAt: tx.Now, Reason: text}})
+}
+
+// again makes the next revision of what was refused, unless another request of the same reference may be paid.
+func (e *engine) again(tx *journal.Tx, it *journal.Item) (id int64, err error) {
+	other, err := tx.Live(it)
+	if err != nil {
+		return 0, err
+	}
+	if other != 0 {
+		return 0, e.wrong("ui.retry.live", "id", fmt.Sprint("i", other))
+	}
+	return tx.Again(it)
 }
 
 func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {

@@ -139,7 +139,11 @@ func judgeNewest(p policy, matches []journal.Match) finding {
 		case p.onKnown == "reject":
 			return pick(same, already, changed)
 		case same:
-			already.text = message.New("NV-1405.refused", "reference", m.Reference, "reason", m.KnownMessage)
+			key := "NV-1405.refused"
+			if m.KnownCode == "NV-2003" {
+				key = "NV-1405.closed"
+			}
+			already.text = message.New(key, "reference", m.Reference, "reason", m.KnownMessage)
 			return already
 		}
 		return anew

@@ -16,7 +16,7 @@ import (
 // release by somebody else is awaited, which the text says. "" and no error: it may go on.
 func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (awaits string, err error) {
 	n := e.intakeOf(it.Source.Flow)
-	if n == nil || !bounded(n.flow.FourEyes) || it.State != payment.Held {
+	if n == nil || !bounded(n.flow.FourEyes) || it.State != payment.Held && !closedByPerson(it) {
 		return "", nil
 	}
 	if !it.Amount.IsZero() {

@@ -47,8 +47,13 @@ func (n *intake) targets(ctx context.Context, f *journal.File, after, upto int64
 // aimed decides about one operation; nil: it goes on.
 func (n *intake) aimed(ctx context.Context, f *journal.File, it *journal.Item) (*journal.Verdict, error) {
 	t := it.Target
-	if t.ID == 0 || t.PaymentID == "" && n.flow.Blind {
-		if n.flow.Blind && it.TransactionID == "" && it.PaymentID == "" && it.Operation != payment.Consult {
+	named := it.TransactionID != "" || it.PaymentID != "" || it.Operation == payment.Consult
+	if t.Several && !named { // the PSP would choose one of them
+		return &journal.Verdict{State: journal.RowRejected, Code: "NV-1407", Message: n.say(message.New("NV-1407.several", "reference", it.Reference))}, nil
+	}
+	blind := n.flow.Blind || it.Part != "" // no PSP is asked by part
+	if t.ID == 0 || t.PaymentID == "" && blind {
+		if blind && !named {
 			until := journal.Time(f.ReceivedAt).Add(n.flow.Patience).In(n.location).Format("02/01/2006 15:04")
 			return &journal.Verdict{State: journal.RowHeld, Code: "NV-1407", Message: n.say(message.New("NV-1407.waiting", "reference", it.Reference, "until", until))}, nil
 		}

@@ -160,6 +160,58 @@ func TestFourEyes(t *testing.T) {
 	})
 }
 
+// What a person closed by mistake is released again: by two people above four_eyes, and only while nothing else asks for it.
+func TestReleaseWhatWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, simMapping)
+		s.flow = func(f *Flow) { f.FourEyes, f.Limits.Amount = "10.00", "1.00" }
+		s.drop("a.csv", "Facture;Montant\nA1;11,00\nA2;2,00\nA3;3,00\n")
+		_ = s.once()
+		if c := s.decide("refuse", "f1", ""); c.State != "done" {
+			t.Fatalf("refuse: %+v", c)
+		}
+		if c := s.decide("retry", "r2", ""); c.State != "failed" || !strings.Contains(c.Result, "release") {
+			t.Errorf("retry: %+v, want it to name release", c)
+		}
+		s.drop("b.csv", "Facture;Montant\nA2;2,00\nA3;0,50\n")
+		_ = s.once()
+		if r := s.rows(); r[3].Code != "NV-1405" || !strings.Contains(s.result("b.ack.csv"), "fermée par une personne") || strings.Join(g.log, "") != "request A3 0.50 EUR" {
+			t.Errorf("rows %+v, %v\n%s", r, g.log, s.result("b.ack.csv"))
+		}
+		if c := s.decide("release", "r3", ""); c.State != "failed" {
+			t.Errorf("A3 is asked for by another row: %+v", c)
+		}
+		if c := s.decide("release", "r2", ""); c.State != "done" || len(g.log) != 2 {
+			t.Errorf("release: %+v, %v", c, g.log)
+		}
+		if c := s.decide("release", "r2", ""); c.State != "failed" || len(g.log) != 2 {
+			t.Errorf("released twice: %+v, %v", c, g.log)
+		}
+		for uid, want := range []int{2, 2, 3} {
+			if c := s.decideAs([]string{"1001", "1001", "1002"}[uid], "release", "r1"); c.State != "done" || len(g.log) != want {
+				t.Errorf("four eyes, release %d: %+v, %v", uid+1, c, g.log)
+			}
+		}
+		told := ""
+		s.view(func(j *journal.Journal) error {
+			items, err := j.Where(t.Context(), "A2")
+			for _, it := range items {
+				events, err := j.EventsOf(t.Context(), it.ID)
+				if err != nil {
+					return err
+				}
+				for _, e := range events {
+					told += e.Word + " " + e.Reason + "\n"
+				}
+			}
+			return err
+		})
+		if !strings.Contains(told, "released libéré par tester : test") {
+			t.Errorf("nobody is named as who released it:\n%s", told)
+		}
+	})
+}
+
 // Without a shell: what is held is written to a file; filled in and dropped into `decisions` it releases or refuses.
 func TestDecisionsByFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,7 @@ func (r *Reading) instruct(doc *Document, in *payment.Instruction) {
 		in.Customer.Address = nil
 	}
 	if doc.Kind == payment.Operate { // what only requests have
-		in.Part, in.Channel = "", ""
+		in.Channel = ""
 	} else {
 		in.TransactionID, in.ERPKey, in.Date, in.Reason = "", "", "", ""
 	}

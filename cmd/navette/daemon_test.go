@@ -559,7 +559,8 @@ func TestHeld(t *testing.T) {
 			t.Errorf("%s had %d effects of %d requests, want %d", ref, n, arrivals, want)
 		}
 	}
-	w.says(t, 1, "release", w.rowID(t, "H-3"), "--reason", "again")
+	w.says(t, 1, "refuse", w.rowID(t, "H-3"), "--reason", "again")
+	w.says(t, 1, "release", w.rowID(t, "H-2"), "--reason", "again")
 	w.says(t, 1, "release", "r99999", "--reason", "unknown")
 	w.says(t, 1, "refuse", "f99999", "--reason", "unknown")
 	w.says(t, 2, "release", "r1")

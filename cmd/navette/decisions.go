@@ -231,6 +231,9 @@ func (a *app) decidable(ctx context.Context, j *journal.Journal, verb, subject s
 		return a.fail(exitFailed, "ui.id.unknown", "id", subject)
 	}
 	for _, s := range found {
+		if verb == "release" && s[0] == string(payment.Refused) && s[1] == "NV-2003" { // a person's mistake, taken back
+			continue
+		}
 		if !slices.Contains(from, s[0]) || verb == "resolve" && s[0] == string(payment.Held) && s[1] != "NV-2102" {
 			return a.fail(exitFailed, "ui.id.state", "id", subject, "state", a.state(s[0]), "verb", verb)
 		}

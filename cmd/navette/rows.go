@@ -159,6 +159,12 @@ func (a *app) nextOfRow(id, state, code string) string {
 	case payment.Uncertain:
 		return a.say("ui.next.uncertain", "id", id)
 	case payment.Refused:
+		switch code {
+		case "NV-2003":
+			return a.say("ui.next.closed", "id", id)
+		case "NV-1407": // never sent
+			return ""
+		}
 		return a.say("ui.next.refused", "id", id)
 	}
 	return ""

@@ -21,8 +21,8 @@ func (j *Journal) aim(ctx context.Context, list []Item) (err error) {
 }
 
 // TargetOf finds the request an operation acts on, by the PSP's ids or by its reference (of several revisions the newest
-// that the PSP has answered, else the newest). The zero Target: it is not known, or a reference has several parts and
-// the operation names none.
+// that the PSP has answered, else the newest). ID 0: it is not known, or a reference has several parts and the operation
+// names none.
 func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (payment.Target, error) {
 	const columns = `SELECT i.id, i.reference, i.part, i.key, i.state, i.payment_id, i.transaction_id, i.method, i.amount, i.currency, i.paid, i.refunded, i.answered_at
  FROM instruction i JOIN file f ON f.id = i.file_id WHERE f.judged = 1 AND i.account = ? AND i.kind = 'request' AND `
@@ -54,7 +54,7 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 		return nil
 	})
 	if err != nil || parts != 1 {
-		return payment.Target{}, err
+		return payment.Target{Several: parts > 1}, err
 	}
 	if in.PaymentID == "" && in.TransactionID != "" && in.TransactionID != found.TransactionID { // paid twice: what came in with the second counts, too
 		var all int64

@@ -61,6 +61,7 @@ type Instruction struct {
 // Target is a payment request that an operation acts on, as the journal knows it.
 type Target struct {
 	ID                       int64 // journal's number; 0 = not known
+	Several                  bool  // not known because the reference has several parts and the operation names none
 	Reference, Part, Key     string
 	State                    State
 	PaymentID, TransactionID string // the PSP's ids of it, "" while it has not answered

@@ -25,7 +25,7 @@ func digest(domain string, fields ...string) string {
 // and never of the file it stood in, of time or of chance.
 //
 // Requests: (account, namespace, reference, part, revision). Operations: the ERP's own key where it gives one, else
-// (operation, target, amount, date); each with the revision, which only an explicit decision moves.
+// (operation, target with its part, amount, date); each with the revision, which only an explicit decision moves.
 func NewKey(in *Instruction) string {
 	rev := strconv.Itoa(in.Revision)
 	if in.Kind == Request {
@@ -47,7 +47,11 @@ func Identity(in *Instruction) string {
 	if !in.Amount.IsZero() {
 		amount = in.Amount.String()
 	}
-	return join("o", string(in.Operation), in.TransactionID, in.PaymentID, in.Reference, amount, in.Date)
+	fields := []string{"o", string(in.Operation), in.TransactionID, in.PaymentID, in.Reference, amount, in.Date}
+	if in.Part != "" {
+		fields = append(fields, in.Part)
+	}
+	return join(fields...)
 }
 
 // join writes fields so that different lists give different texts: \ and | inside a field are escaped.
@@ -72,5 +76,9 @@ func Fingerprint(in *Instruction, parts string) string {
 	if in.Kind == Request {
 		return digest("navette/1/values", a, in.Amount.Currency, in.DueOn, in.Channel, in.Customer.Email, in.Customer.Phone, parts)
 	}
-	return digest("navette/1/values", string(in.Operation), in.Reference, in.PaymentID, in.TransactionID, a, in.Amount.Currency, in.Date)
+	fields := []string{string(in.Operation), in.Reference, in.PaymentID, in.TransactionID, a, in.Amount.Currency, in.Date}
+	if in.Part != "" {
+		fields = append(fields, in.Part)
+	}
+	return digest("navette/1/values", fields...)
 }

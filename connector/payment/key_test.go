@@ -42,6 +42,8 @@ func TestKeysTellApart(t *testing.T) {
 		{Account: "a", Kind: Operate, Operation: Refund, Reference: "1", Amount: Amount{1, "EUR"}},
 		{Account: "a", Kind: Operate, Operation: Refund, Reference: "1", Amount: Amount{0, "EUR"}},
 		{Account: "a", Kind: Operate, Operation: Refund, Reference: "1", Date: "2026-01-01"},
+		{Account: "a", Kind: Operate, Operation: Refund, Reference: "1", Part: "1"},
+		{Account: "a", Kind: Operate, Operation: Refund, Reference: "1", Part: "2"},
 		{Account: "a", Kind: Operate, Operation: Refund, ERPKey: "1"},
 		{Account: "a", Kind: Operate, Operation: Refund, ERPKey: `o|refund||||`},
 	} {
@@ -64,6 +66,10 @@ func TestKeyKnowsNoFileAndNoValues(t *testing.T) {
 	}
 	if Fingerprint(&a, "") == Fingerprint(&b, "") {
 		t.Error("the fingerprint does not see another amount")
+	}
+	one, two := Instruction{Kind: Operate, ERPKey: "k", Reference: "1", Part: "1"}, Instruction{Kind: Operate, ERPKey: "k", Reference: "1", Part: "2"}
+	if Fingerprint(&one, "") == Fingerprint(&two, "") {
+		t.Error("the fingerprint of an operation does not see another part")
 	}
 	c := a
 	c.Source = b.Source
