@@ -15,26 +15,33 @@ import (
 
 // decideLoop applies people's commands as they are written, until ctx ends.
 func (e *engine) decideLoop(ctx context.Context) error {
+	var seen time.Time
 	for ctx.Err() == nil {
-		e.decide(ctx)
-		e.sleep(ctx, "decide", 500*time.Millisecond)
+		// An idle journal is not asked: nobody has written to it since there was nothing to do.
+		if at := e.j.Touched(); at.IsZero() || !at.Equal(seen) {
+			seen = time.Time{}
+			if e.decide(ctx) && time.Since(at) > time.Second { // the file's clock may be as coarse as that
+				seen = at
+			}
+		}
+		e.sleep(ctx, "decide", onGrid(500*time.Millisecond))
 	}
 	return nil
 }
 
 // decide applies what people have decided; each command and its effect are one commit. Rights are checked here, where a
-// command is applied, and not where it is typed.
-func (e *engine) decide(ctx context.Context) {
+// command is applied, and not where it is typed. It tells whether nothing waited.
+func (e *engine) decide(ctx context.Context) bool {
 	list, err := e.j.NewCommands(ctx)
 	if err != nil {
 		e.alarms.report(e.log, "decide", err)
-		return
+		return false
 	}
 	for _, c := range list {
 		var result string
 		n, asked := e.identify(ctx, c)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		apply := func(tx *journal.Tx) (err error) {
 			if asked != nil {
@@ -48,17 +55,17 @@ func (e *engine) decide(ctx context.Context) {
 		}
 		if err := e.j.Do(ctx, apply); err != nil {
 			if fatal(err) || ctx.Err() != nil {
-				return
+				return false
 			}
 			result = err.Error()
 			if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.Applied(c.ID, "failed", result) }); err != nil {
 				e.alarms.report(e.log, "decide", err)
-				return
+				return false
 			}
 		}
 		if err := e.pauses(ctx); err != nil {
 			e.alarms.report(e.log, "decide", err)
-			return
+			return false
 		}
 		e.alarms.clear(e.log, "decide")
 		e.log.Info().Str("event", "decision").Str("verb", c.Verb).Str("subject", c.Subject).Str("argument", c.Argument).Str("author", c.ActorName).Str("uid", c.ActorID).Str("result", result).Msg("a person's decision")
@@ -67,6 +74,7 @@ func (e *engine) decide(ctx context.Context) {
 			e.wakeOne("intake:" + n.flow.Name)
 		}
 	}
+	return len(list) == 0
 }
 
 // apply applies one command; n is what it names at the PSP, nil for nothing.

@@ -37,6 +37,7 @@ type intake struct {
 	settling int
 	open     map[string]bool // files told to be open in an office program
 	down     bool            // the folder could not be listed in this pass
+	idleAt   int64           // version of the journal in which no file of the flow was alive, and the flow not paused; 0 = none
 	oldest   atomic.Int64    // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
 
 	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought
@@ -54,9 +55,13 @@ func (n *intake) pass(ctx context.Context) error {
 	if err := n.decisions(ctx); err != nil {
 		errs = append(errs, err)
 	}
-	live, err := n.j.LiveFiles(ctx, n.flow.Name)
-	if err != nil {
-		return err
+	at := n.j.Version()
+	var live []journal.File
+	if at != n.idleAt {
+		var err error
+		if live, err = n.j.LiveFiles(ctx, n.flow.Name); err != nil {
+			return err
+		}
 	}
 	brought := n.bring(ctx, live)
 	for i, f := range live {
@@ -77,9 +82,14 @@ func (n *intake) pass(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%q: %w", f.Name, err))
 		}
 	}
-	paused, err := n.paused(ctx)
-	if err != nil || paused {
-		return errors.Join(append(errs, err)...)
+	if at != n.idleAt {
+		paused, err := n.paused(ctx)
+		if err != nil || paused {
+			return errors.Join(append(errs, err)...)
+		}
+		if len(live) == 0 {
+			n.idleAt = at
+		}
 	}
 	ready, err := n.look(ctx)
 	if err != nil {

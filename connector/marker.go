@@ -184,7 +184,7 @@ func (e *engine) markLoop(ctx context.Context) error {
 		} else if err == nil && !e.unread.Load() {
 			e.alarms.clear(e.log, "marker")
 		}
-		e.sleep(ctx, "marker", 5*time.Second)
+		e.sleep(ctx, "marker", onGrid(5*time.Second))
 	}
 	return nil
 }

@@ -146,6 +146,15 @@ func (e *engine) sleep(ctx context.Context, name string, d time.Duration) {
 	}
 }
 
+// onGrid is the time to the next multiple of d: loops that have the same rhythm wake the idle process together, which
+// costs it little more than waking one of them.
+func onGrid(d time.Duration) time.Duration {
+	if d <= 0 {
+		return d
+	}
+	return d - time.Duration(time.Now().UnixNano()%int64(d))
+}
+
 // feedOf tells whether an account's PSP is known to have a feed.
 func (e *engine) feedOf(a *Account) bool {
 	for _, f := range e.follows {
@@ -260,6 +269,9 @@ func (n *intake) run(ctx context.Context) error {
 		}
 		n.meter.listed(n.flow.Name, !n.down)
 		next := n.flow.Poll
+		if _, here := n.flow.Inbox.(transports.Watcher); here { // not servers: they are better asked one after another
+			next = onGrid(next)
+		}
 		for _, d := range []time.Duration{n.again, n.due} {
 			if d > 0 {
 				next = min(next, d)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,8 +38,9 @@ type Dialect struct {
 	// ReadOnly opens a second pool for readers.
 	Readers *sql.DB
 	Writer  *sql.DB
-	Release func() error // gives the lock up, after the pools are closed
-	Care    *Care        // nil: this engine's own tools do it
+	Release func() error     // gives the lock up, after the pools are closed
+	Touched func() time.Time // when any process last wrote, as the file system tells; nil or zero: it cannot be told
+	Care    *Care            // nil: this engine's own tools do it
 }
 
 // Fence is who writes: every write is refused once another owner or a later epoch stands in the journal.
@@ -59,6 +61,8 @@ type Journal struct {
 	done  chan struct{}
 	fault func(op string) error
 	kept  sync.Map // query -> *sql.Stmt of the readers
+
+	version atomic.Int64
 }
 
 // Options of Open.
@@ -191,6 +195,18 @@ func (j *Journal) Do(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
+// Version grows with each write of this process, which is the only one that writes anything but commands: what was read
+// is as it was while the version is.
+func (j *Journal) Version() int64 { return 1 + j.version.Load() }
+
+// Touched is when any process last wrote to the journal, as exact as its file system; zero when it cannot be told.
+func (j *Journal) Touched() time.Time {
+	if j.d.Touched == nil {
+		return time.Time{}
+	}
+	return j.d.Touched()
+}
+
 // write is the one goroutine that writes. It owns tx and its connection.
 func (j *Journal) write(tx *Tx) {
 	defer close(j.done)
@@ -264,6 +280,7 @@ func (tx *Tx) atomic(fn func() error) error {
 	}
 	if err == nil {
 		if _, err = tx.conn.ExecContext(tx.ctx, "COMMIT"); err == nil {
+			tx.j.version.Add(1)
 			return tx.j.fault("committed")
 		}
 		err = fmt.Errorf("journal: commit: %w", err)

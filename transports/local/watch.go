@@ -18,6 +18,11 @@ import (
 // renaming of one above it, sends no event.
 const watchCheck = 2 * time.Second
 
+// nextCheck is the time until the next check. All watches check at the same moments, so that an idle process wakes once.
+func nextCheck() time.Duration {
+	return watchCheck - time.Duration(time.Now().UnixNano()%int64(watchCheck))
+}
+
 // Watch implements transports.Watcher. wake is called once as soon as the watch stands, so that a List made then misses
 // nothing, and after each change; it must not block. Watch returns ctx's error when that ends, ErrFolder when the
 // folder at dir is no longer the one that is watched, ErrRetry when the system allows no more watches. Network mounts
@@ -51,7 +56,7 @@ func watch(ctx context.Context, dir string, wake func()) error {
 		return err
 	}
 	wake()
-	check := time.NewTicker(watchCheck)
+	check := time.NewTimer(nextCheck())
 	defer check.Stop()
 	for {
 		select {
@@ -61,6 +66,7 @@ func watch(ctx context.Context, dir string, wake func()) error {
 			if err := same(); err != nil {
 				return err
 			}
+			check.Reset(nextCheck())
 		case e, open := <-w.Events:
 			switch {
 			case !open:

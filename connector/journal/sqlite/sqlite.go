@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the engine, in pure Go
@@ -82,7 +83,19 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	}
 	r.SetMaxOpenConns(4)
 	r.SetMaxIdleConns(2)
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w)}, nil
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w), Touched: touched(path)}, nil
+}
+
+// touched tells when a journal's log, or the journal itself, was last written.
+func touched(path string) func() time.Time {
+	return func() (at time.Time) {
+		for _, p := range [...]string{path, path + "-wal"} {
+			if info, err := os.Stat(p); err == nil && info.ModTime().After(at) {
+				at = info.ModTime()
+			}
+		}
+		return at
+	}
 }
 
 // lock holds an advisory lock for the life of the process; the kernel gives it up if we die.
