@@ -100,6 +100,9 @@ func (g *Gateway) Lookup(ctx context.Context, in *payment.Instruction) (payment.
 	case happened:
 		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, PaymentID: t.String(), TransactionID: t.String(), TransactionState: a.Status}, nil
 	case notYet:
+		if g.spent.has(in.Key, g.today()) {
+			return payment.Outcome{}, gateway.Unsupported("its number arrived before today, without effect: refused, or yet to come")
+		}
 		return payment.Outcome{}, &gateway.Error{Kind: payment.ErrUnknown, Text: "STATUS " + a.Status}
 	}
 	return payment.Outcome{}, gateway.Unsupported("STATUS " + g.client.Clean(a.Status) + " does not tell")

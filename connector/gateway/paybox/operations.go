@@ -118,7 +118,7 @@ func (g *Gateway) head(kind string) question {
 // tail ends a question, before its HMAC. The date is the PSP's day, without the hour: an operation's question has
 // the same bytes all day.
 func (g *Gateway) tail(q question) question {
-	return q.with("DATEQ", g.now().In(g.paris).Format("02012006")).with("HASH", "SHA512")
+	return q.with("DATEQ", g.today()).with("HASH", "SHA512")
 }
 
 // act makes the question of an operation that moves money; missing is the sentence that says what it lacks. No

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,34 @@ type Gateway struct {
 	paris            *time.Location // the PSP's days: question numbers are unique within one
 	timeout          time.Duration
 	preferred, reads atomic.Uint32 // index in urls; count of questions that only ask
+	spent            spent
 }
+
+// spent remembers operations whose number the PSP had seen on a day, and which had no effect. It may be used from many
+// goroutines; what a restart forgets is found out by asking once more.
+type spent struct {
+	mu  sync.Mutex
+	day string
+	key map[string]bool
+}
+
+func (s *spent) note(key, day string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.day != day || len(s.key) > 10_000 {
+		s.day, s.key = day, map[string]bool{}
+	}
+	s.key[key] = true
+}
+
+func (s *spent) has(key, day string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.day == day && s.key[key]
+}
+
+// today is the PSP's day, as its questions are dated.
+func (g *Gateway) today() string { return g.now().In(g.paris).Format("02012006") }
 
 // New makes the gateway; an error says which setting cannot be used. Nothing is sent.
 func New(o Options) (*Gateway, error) {
@@ -247,8 +275,12 @@ func (g *Gateway) send(ctx context.Context, in *payment.Instruction, t target, q
 			return last, nil
 		case numberUsed: // it arrived before: what did it do?
 			g.preferred.Store(host)
-			if found, err := g.Lookup(ctx, in); err == nil && found.Verdict == payment.VerdictDone {
+			found, err := g.Lookup(ctx, in)
+			switch {
+			case err == nil && found.Verdict == payment.VerdictDone:
 				return found, nil
+			case errors.Is(err, payment.ErrUnknown): // refused, and that answer was lost: again today would be the same
+				g.spent.note(in.Key, g.today())
 			}
 			return g.doubt(in, a)
 		case doubtful:

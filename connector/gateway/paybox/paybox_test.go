@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/gateway/gatewaytest"
@@ -366,6 +367,34 @@ func TestSameNumber(t *testing.T) {
 	}
 	if l := r.psp.Ledger(); len(l.Acts) != 2 || l.Doubles != 0 {
 		t.Errorf("effects %v, doubles %d", l.Acts, l.Doubles)
+	}
+}
+
+// TestNumberSpent: an operation that was refused, its answer lost, is not asked again and again the same day; on the next
+// one it is refused in words.
+func TestNumberSpent(t *testing.T) {
+	r := newRig(t, payboxsim.Options{})
+	r.put(t, 1, payboxsim.Authorised)
+	if err := r.psp.Break("lost"); err != nil {
+		t.Fatal(err)
+	}
+	in := act(payment.Capture, 1, 10001)
+	for _, want := range []error{payment.ErrUnknown, payment.ErrUnsupported} {
+		if _, err := r.Submit(t.Context(), in); !errors.Is(err, payment.ErrUncertain) {
+			t.Fatalf("submit: %v, want uncertain", err)
+		}
+		if _, err := r.Lookup(t.Context(), in); !errors.Is(err, want) {
+			t.Errorf("look-up: %v, want %v", err, want)
+		}
+	}
+	r.psp.Advance(24 * time.Hour)
+	today := r.now
+	r.now = func() time.Time { return today().Add(24 * time.Hour) }
+	if _, err := r.Lookup(t.Context(), in); !errors.Is(err, payment.ErrUnknown) {
+		t.Errorf("look-up on the next day: %v", err)
+	}
+	if out, err := r.Submit(t.Context(), in); err != nil || out.State != payment.Refused || !strings.HasPrefix(out.Message, "[00011]") {
+		t.Errorf("on the next day: %+v, %v", out, err)
 	}
 }
 
