@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"html"
 	"math/rand/v2"
@@ -15,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -304,139 +302,6 @@ func TestWithoutPublicURL(t *testing.T) {
 	}
 	if acts := w.sim.Ledger().Acts; len(acts) != 1 {
 		t.Errorf("acts %v", acts)
-	}
-}
-
-// TestKillPaybox kills the daemon again and again at a PSP without idempotency keys whose answers get lost: no operation is
-// lost, none is done twice, and what cannot be known is told as such.
-func TestKillPaybox(t *testing.T) {
-	t.Parallel()
-	w := newPayboxWorld(t, payboxsim.Options{Seed: 11, Faults: payboxsim.Faults{Share: map[string]float64{"lost": 0.08, "garbled": 0.02, "503": 0.03, "done-500": 0.03, "done-503": 0.02, "cut": 0.02, "code-00003": 0.03}}}, ", settle: 60ms, poll: 100ms")
-	config, err := os.ReadFile(filepath.Join(w.dir, "etc/navette.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.configure(t, "public_url: https://pay.example\n"+string(config))
-	want := map[string]string{} // key of each row: its TYPE
-	files := []string{}
-	n := 0
-	drop := func(rows int) {
-		var b strings.Builder
-		b.WriteString("Op;Transaction;Facture;Montant;Cle\r\n")
-		for range rows {
-			n++
-			tx := payboxsim.Transaction{Trans: fmt.Sprint(100000 + n), Call: fmt.Sprint(200000 + n), Reference: fmt.Sprintf("CW%05d", n), Amount: 10000}
-			op, amount := "capture", "100,00"
-			if n%2 == 0 { // a part: twice would be possible
-				op, amount, tx.Status = "refund", "10,00", payboxsim.Captured
-			}
-			if err := w.sim.Put(tx); err != nil {
-				t.Fatal(err)
-			}
-			want[tx.Reference] = map[string]string{"capture": "00002", "refund": "00014"}[op]
-			fmt.Fprintf(&b, "%s;%s/%s;%s;%s;K%d\r\n", op, tx.Trans, tx.Call, tx.Reference, amount, n)
-		}
-		name := fmt.Sprintf("ops%03d.csv", len(files)+1)
-		files = append(files, name)
-		w.place(t, "in2", name, []byte(b.String()))
-		b.Reset()
-		for i := range rows {
-			b.WriteString(line(fmt.Sprintf("FA-%s-%d", name, i), "10,00"))
-		}
-		w.place(t, "in", name, []byte(head+b.String()))
-	}
-	for i := range 10 {
-		if i%2 == 0 {
-			drop(6 + w.rng.IntN(12))
-		}
-		cmd, out := w.command(t, "run")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(60+w.rng.IntN(240)) * time.Millisecond)
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		_ = cmd.Wait() // killed
-	}
-	log := w.finish(t)
-	time.Sleep(1100 * time.Millisecond) // patience: what is uncertain is told as such
-	log += w.finish(t)
-	effects := map[string]int{}
-	l := w.sim.Ledger()
-	for _, a := range l.Acts {
-		effects[a.Reference]++
-		if a.Type != want[a.Reference] {
-			t.Errorf("%s: an act of type %s", a.Reference, a.Type)
-		}
-	}
-	answered := 0 // whatever stood as uncertain in its file's answer goes on afterwards
-	for _, name := range files {
-		rows, err := readCSV(filepath.Join(w.dir, "out2", strings.TrimSuffix(name, ".csv")+".ret.csv"))
-		if err != nil {
-			t.Errorf("%s has no answer: %v\n%s", name, err, tail(log))
-		}
-		answered += len(rows)
-	}
-	var rows []struct{ ID, Reference, State string }
-	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json", "--flow", "o", "--limit", "10000")), &rows); err != nil {
-		t.Fatal(err)
-	}
-	told, uncertain := 0, 0
-	var doubts []string
-	for _, r := range rows {
-		told++
-		switch n := effects[r.Reference]; {
-		case r.State == "done" && n == 1:
-		case r.State == "uncertain" && n <= 1 && want[r.Reference] == "00014": // a part that may have gone back: a person decides
-			uncertain++
-			doubts = append(doubts, r.ID)
-		default:
-			t.Errorf("%s: %s, %d effects", r.Reference, r.State, n)
-		}
-	}
-	links := map[string]bool{}
-	for _, name := range files { // requests call nobody: each has one link, whatever was killed
-		rows, err := readCSV(filepath.Join(w.dir, "out", strings.TrimSuffix(name, ".csv")+".ret.csv"))
-		if err != nil {
-			t.Error(err)
-		}
-		for _, r := range rows {
-			if r["nv_state"] != "sent" || !strings.HasPrefix(r["nv_link"], "https://pay.example/pay/") || links[r["nv_link"]] {
-				t.Errorf("%s: %s, link %q", r["Facture"], r["nv_state"], r["nv_link"])
-			}
-			links[r["nv_link"]] = true
-		}
-	}
-	if answered != len(want) || len(links) != len(want) {
-		t.Errorf("%d operations and %d requests of %d answered", answered, len(links), len(want))
-	}
-	if l.Doubles != 0 || told != len(want) {
-		t.Errorf("%d doubles; %d of %d rows told", l.Doubles, told, len(want))
-	}
-	if strings.Contains(log, payboxsim.TestKey[:32]) {
-		t.Error("the HMAC key is in the log")
-	}
-	t.Logf("%d rows, %d questions that act, %d answers withheld, %d effects, %d doubled, %d left to a person", len(want), l.Calls["00002"]+l.Calls["00014"], l.Withheld, len(l.Acts), l.Doubles, uncertain)
-
-	// On the same day a person may send them all again: the question number keeps those apart that had arrived.
-	if err := w.sim.SetFaults(payboxsim.Faults{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range doubts {
-		w.says(t, 0, "resolve", id, "--as", "not-done", "--reason", "the same day, under the same number")
-	}
-	w.finish(t)
-	for _, a := range w.sim.Ledger().Acts[len(l.Acts):] {
-		effects[a.Reference]++
-	}
-	for ref := range want {
-		if effects[ref] != 1 {
-			t.Errorf("%s: %d effects in the end", ref, effects[ref])
-		}
-	}
-	if d := w.sim.Ledger().Doubles; d != 0 {
-		t.Errorf("%d doubles in the end", d)
 	}
 }
 

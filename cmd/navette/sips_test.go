@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -158,118 +156,6 @@ func TestSips(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestKillSips kills the daemon again and again at a PSP without idempotency keys whose answers get lost: no operation is
-// lost, none is done twice, and what cannot be known is told as such.
-func TestKillSips(t *testing.T) {
-	t.Parallel()
-	w := newSipsWorld(t, sipssim.Options{Seed: 7, Lost: 0.1, Latency: 20 * time.Millisecond}, ", settle: 60ms, poll: 100ms")
-	faults := []string{"503", "code-99", "done-503", "done-code-60", "garbled", "code-90", "cut", "done-500", "forged"} // one a life: many in a row shut the gate for long
-	type row struct{ function string }
-	want := map[string]row{}
-	var files []string
-	n := 0
-	drop := func(rows int) {
-		var b strings.Builder
-		b.WriteString("Op;Transaction;Facture;Montant;Cle\r\n")
-		for range rows {
-			n++
-			tx := sipssim.Transaction{Reference: fmt.Sprintf("T%05d", n), Status: "TO_VALIDATE", Currency: "978", Amount: 10000, Current: 10000}
-			op, function, amount := "capture", "validate", ""
-			switch n % 4 {
-			case 1: // a part: twice would be possible
-				op, function, amount, tx.Status = "refund", "refund", "10,00", "CAPTURED"
-			case 2:
-				op, function, tx.Status = "cancel", "cancel", "TO_CAPTURE"
-			case 3:
-				op, function, amount = "duplicate", "duplicate", "50,00"
-			}
-			w.sips.Put(tx)
-			want[tx.Reference] = row{function}
-			fmt.Fprintf(&b, "%s;%s;;%s;K%d\r\n", op, tx.Reference, amount, n)
-		}
-		name := fmt.Sprintf("ops%03d.csv", len(files)+1)
-		files = append(files, name)
-		w.place(t, "in2", name, []byte(b.String()))
-	}
-	for i := range 12 {
-		if i%2 == 0 {
-			drop(10 + w.rng.IntN(30))
-		}
-		if err := w.sips.SetFaults(); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.sips.SetFaults(sipssim.Fault{What: faults[i%len(faults)]}); err != nil {
-			t.Fatal(err)
-		}
-		cmd, out := w.command(t, "run")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(150+w.rng.IntN(350)) * time.Millisecond)
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		_ = cmd.Wait() // killed
-	}
-	log := w.finish(t)
-	time.Sleep(1100 * time.Millisecond) // patience: what is uncertain is told as such
-	log += w.finish(t)
-	l := w.sips.LedgerNow()
-	effects := map[string]int{}
-	from := map[string]string{}
-	for _, tr := range l.Transactions {
-		from[tr.Reference] = tr.From
-	}
-	for _, a := range l.Acts {
-		ref := a.Reference
-		if a.Function == "duplicate" {
-			ref = from[ref]
-		}
-		if effects[ref]++; a.Function != want[ref].function {
-			t.Errorf("%s: a %s", ref, a.Function)
-		}
-	}
-	answered := 0
-	for _, name := range files {
-		rows, err := readCSV(filepath.Join(w.dir, "out2", strings.TrimSuffix(name, ".csv")+".ret.csv"))
-		if err != nil {
-			t.Errorf("%s has no answer: %v\n%s", name, err, tail(log))
-		}
-		answered += len(rows)
-	}
-	var rows []struct {
-		ID, Reference, State string
-	}
-	if err := json.Unmarshal([]byte(w.says(t, 0, "rows", "--json", "--limit", "10000")), &rows); err != nil {
-		t.Fatal(err)
-	}
-	states := map[string]int{}
-	for _, r := range rows {
-		states[r.State]++
-	}
-	total := 0
-	for ref, r := range want {
-		switch k := effects[ref]; {
-		case k > 1:
-			t.Errorf("%s: %d effects", ref, k)
-		case k == 0 && r.function != "refund":
-			t.Errorf("%s (%s): no effect", ref, r.function)
-		default:
-			total += k
-		}
-	}
-	if lost := len(want) - total; lost > states["uncertain"] {
-		t.Errorf("%d rows without effect, %d told as uncertain", lost, states["uncertain"])
-	}
-	if states["done"]+states["uncertain"] != len(want) || answered != len(want) || l.Doubles != 0 {
-		t.Errorf("%d rows: states %v, %d answered, %d doubles", len(want), states, answered, l.Doubles)
-	}
-	if strings.Contains(log, "KEY1") {
-		t.Error("the key is in the log")
-	}
-	t.Logf("%d rows, calls %v, %d answers withheld, %d effects, %d doubled, %d left to a person", len(want), l.Calls, l.Withheld, len(l.Acts), l.Doubles, states["uncertain"])
 }
 
 // startSips serves the simulator for a script: $SIPS is its address; its key goes into $WORK/key. The arguments are
