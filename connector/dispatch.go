@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,7 +30,7 @@ type dispatch struct {
 	alarms  *once
 	lang    string
 
-	halted  atomic.Bool       // the journal says that the gateway is stopped
+	halt    halt
 	queue   chan journal.Item // durable as sending, not yet taken by a worker
 	answers chan journal.Answer
 
@@ -133,15 +132,6 @@ func (d *dispatch) loop(ctx context.Context) error {
 		d.sleep(ctx, "dispatch:"+d.account.Account, next)
 	}
 	return nil
-}
-
-func (d *dispatch) stopped(ctx context.Context) (stopped bool, err error) {
-	g, err := d.j.Gateway(ctx, d.account.Account)
-	if err == nil {
-		stopped = g.Stopped != "" || d.recovering.Load() // once: it may change meanwhile
-		d.halted.Store(stopped)
-	}
-	return stopped, err
 }
 
 // feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one
@@ -305,7 +295,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 		if !d.gate.pass(ctx, d.now) {
 			return back(context.Cause(ctx))
 		}
-		if d.limit.Wait(ctx) != nil || d.halted.Load() || d.stilled(it.Source.Flow) {
+		if d.limit.Wait(ctx) != nil || d.halt.is() || d.stilled(it.Source.Flow) {
 			d.gate.release()
 			return back(payment.ErrStopped)
 		}
@@ -406,17 +396,6 @@ func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer 
 		a.State, a.PollAt = payment.Open, d.now().UnixMicro()
 	}
 	return a
-}
-
-// stop ends sending to this account until somebody mends it; rows wait.
-func (d *dispatch) stop(ctx context.Context, why error) {
-	if d.halted.Swap(true) {
-		return
-	}
-	d.log.Error().Str("event", "gateway.stopped").Str("code", codeOf(why, "NV-2104")).Err(why).Msg("the gateway is stopped: mend it, then reload or `navette resume " + d.account.Name + "`")
-	if err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.StopGateway(d.account.Account, why.Error()) }); err != nil {
-		d.alarms.report(d.log, "stop", err)
-	}
 }
 
 // linger is how long the first answer of a group waits for others: one fsync then serves many. No sending waits for it.

@@ -193,7 +193,7 @@ func (c *Connector) Page(ctx context.Context, token, language string) (Page, err
 	}
 	in := it.Instruction
 	in.PaymentID = it.OwnPaymentID
-	if d.halted.Load() || d.gate.closed(c.e.now()) || d.limit.Wait(ctx) != nil {
+	if d.halt.is() || d.gate.closed(c.e.now()) || d.limit.Wait(ctx) != nil {
 		return v, ErrPageWait
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.account.Timeout+time.Second)

@@ -82,6 +82,7 @@ type stage struct {
 	after      func(*Connector)                        // the pass, while the journal is still open
 	dropper    string                                  // whom dropped files belong to
 	life       func(context.Context, *Connector) error // instead of Once
+	commits    func(point string) error                // the journal's fault hook
 }
 
 // ownedBox is a plain folder whose files belong to somebody else.
@@ -117,7 +118,7 @@ func (s *stage) drop(name, text string) {
 // once is one life of the process; its error is the test's business only where it says so.
 func (s *stage) once() error {
 	ctx := s.t.Context()
-	j, err := sqlite.Open(ctx, filepath.Join(s.dir, "state"), journal.Options{})
+	j, err := sqlite.Open(ctx, filepath.Join(s.dir, "state"), journal.Options{Fault: s.commits})
 	if err != nil {
 		s.t.Fatal(err)
 	}

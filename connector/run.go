@@ -435,7 +435,7 @@ func (e *engine) sent(ctx context.Context, patient time.Duration, note func(erro
 		return true
 	}
 	for _, d := range e.dispatches {
-		if d.halted.Load() {
+		if d.halt.is() {
 			note(fmt.Errorf("gateway %s is stopped", d.account.Name))
 			continue
 		}
