@@ -37,6 +37,9 @@ func (e *engine) mend(ctx context.Context, flow *Flow, f *journal.File, kind str
 	if err != nil {
 		return answer{}, err
 	}
+	if foot, closed := lay.Head.Closing(lay.Locale); closed {
+		rows = append(rows, foot)
+	}
 	src, err := e.spool.Open(f.SHA256)
 	if err != nil {
 		return answer{}, err

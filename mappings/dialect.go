@@ -191,6 +191,11 @@ func (w *Writer) WriteFoot(h Head, lang string) error {
 	return w.WriteReject(h.Foot, codeFoot, message.New(codeFoot+".foot").In(lang))
 }
 
+// Closing is the closing record for a Mender, with what WriteFoot writes beside it; false where the source has none.
+func (h Head) Closing(lang string) (Reject, bool) {
+	return Reject{Raw: h.Foot, Code: codeFoot, Message: message.New(codeFoot + ".foot").In(lang)}, h.Foot != nil
+}
+
 // codeFoot marks the closing record of a rejects file.
 const codeFoot = "NV-1304"
 

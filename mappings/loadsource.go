@@ -54,7 +54,7 @@ func (l *loader) source(n *node, records bool) {
 	case "fixed":
 		l.fixed(o, records)
 	case "xlsx":
-		l.workbook(o, records)
+		l.workbook(o)
 	case "csv":
 		for _, key := range []string{"framing", "sheet", "cells", "length", "trim_end", "bytes"} {
 			if n := o.get(key); n != nil {
@@ -65,7 +65,7 @@ func (l *loader) source(n *node, records bool) {
 }
 
 // workbook holds a source of sheets to what such a source has: no encoding, no delimiter, no length.
-func (l *loader) workbook(o object, records bool) {
+func (l *loader) workbook(o object) {
 	s := &l.m.source
 	for _, key := range []string{"encoding", "delimiter", "quote", "lazy_quotes", "framing", "length", "trim_end", "bytes", "open_end"} {
 		if n := o.get(key); n != nil {
@@ -74,9 +74,6 @@ func (l *loader) workbook(o object, records bool) {
 	}
 	if n := o.get("columns"); n != nil && s.Header != 0 {
 		l.p.add(n.pos, "NV-4020.columns")
-	}
-	if records {
-		l.p.add(o.at("format"), "NV-4020.not_yet", "key", "records, source.format: xlsx")
 	}
 	o.oneOf("cells", "typed", "typed")
 	s.SheetAt = 1

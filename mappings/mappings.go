@@ -87,7 +87,7 @@ type Mender interface {
 
 // Reject is a rejected row for a Mender.
 type Reject struct {
-	Line          int
+	Line          int    // 0: the closing record, which goes behind the others
 	Raw           []byte // as Row.Raw; nil where no cell was filled from above
 	Code, Message string
 	Marks         []Mark

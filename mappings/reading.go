@@ -291,6 +291,11 @@ func (r *Reading) headless(mark []byte) error {
 		names[i] = c.Name
 	}
 	r.width = len(names)
+	if r.m.records != nil && r.dialect.Sheet != "" { // every row of a sheet is as wide as the widest type
+		for _, t := range r.m.records.types {
+			r.width = max(r.width, len(t.columns))
+		}
+	}
 	t := &titleRow{titles: names}
 	if problems := r.resolve(t); len(problems) > 0 {
 		return severalProblems(0, problems)

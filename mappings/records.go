@@ -82,6 +82,8 @@ func (r *Reading) typedRecord(rec Record) (*Document, error) {
 func (r *Reading) recordFits(t *recordType, rec Record) ([]byte, bool) {
 	n, want := len(r.row.cells), len(t.columns)
 	switch {
+	case r.dialect.Sheet != "":
+		return r.sheetFits(t, rec)
 	case r.fixed():
 		return rec.Raw, r.fullLength()
 	case t.columns == nil || n == want:
@@ -95,6 +97,24 @@ func (r *Reading) recordFits(t *recordType, rec Record) ([]byte, bool) {
 		return raw, true
 	}
 	return rec.Raw, false
+}
+
+// sheetFits does the same for a row of a sheet, which is as wide as the widest type: cells that its own type lacks are
+// empty, and ours stand behind the widest.
+func (r *Reading) sheetFits(t *recordType, rec Record) ([]byte, bool) {
+	raw := rec.Raw
+	if len(r.row.cells) == r.width+2 && ourCode(r.cell(r.width)) {
+		if c, ok := r.table.(Cutter); ok {
+			raw = c.Cut(raw, r.width)
+		}
+		r.row.cells = r.row.cells[:r.width]
+	}
+	for i := range r.row.cells {
+		if i >= len(t.columns) && t.columns != nil && r.cell(i) != "" {
+			return raw, false
+		}
+	}
+	return raw, true
 }
 
 // strayRecord spoils the document it stands in: what it may have said of its amount is not known.
@@ -150,10 +170,15 @@ func (r *Reading) closing() error {
 		if rec.Blank || rec.Comment {
 			continue
 		}
+		rec = r.padded(rec)
 		r.cut(rec)
 		if t, _ := r.recordOf(); t != nil && t.role != roleIgnore {
 			if closed = t.role == roleTrailer; closed && !r.fixed() {
-				r.mended = len(r.row.cells) == len(t.columns)+2 && r.cell(len(t.columns)) == codeFoot
+				at := len(t.columns)
+				if r.dialect.Sheet != "" {
+					at = r.width
+				}
+				r.mended = len(r.row.cells) == at+2 && r.cell(at) == codeFoot
 				raw, _ := r.recordFits(t, rec)
 				foot = append(foot[:0], raw...)
 			}

@@ -35,11 +35,15 @@ func (f format) Mend(w io.Writer, src mappings.Spooled, head mappings.Head, d ma
 	}
 	rejects = slices.Clone(rejects)
 	slices.SortStableFunc(rejects, func(a, b mappings.Reject) int { return a.Line - b.Line })
+	var closing []mappings.Reject
+	for len(rejects) > 0 && rejects[0].Line == 0 {
+		closing, rejects = append(closing, rejects[0]), rejects[1:]
+	}
 	look, err := t.book.look()
 	if err != nil {
 		return err
 	}
-	m := &mender{table: t, head: head, width: d.Width, rejects: rejects, look: look, above: map[int][]cell{}}
+	m := &mender{table: t, head: head, width: d.Width, rejects: rejects, closing: closing, look: look, above: map[int][]cell{}}
 	z := zip.NewWriter(w)
 	put := func(name string, fill func(io.Writer) error) {
 		if err != nil {
@@ -95,6 +99,7 @@ type mender struct {
 	head     mappings.Head
 	width    int
 	rejects  []mappings.Reject
+	closing  []mappings.Reject
 	look     *look
 	above    map[int][]cell // the cells last seen in each column, for those that were filled from above
 	out      int            // rows written so far, as they are numbered
@@ -139,6 +144,12 @@ func (m *mender) sheetTo(w io.Writer) error {
 		if err := flush(); err != nil {
 			return err
 		}
+	}
+	for i := range m.closing {
+		m.rejectRow(&row{}, &m.closing[i])
+	}
+	if err := flush(); err != nil {
+		return err
 	}
 	end := "</sheetData>"
 	if len(m.comments) > 0 {
