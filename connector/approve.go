@@ -17,6 +17,7 @@ import (
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/message"
+	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/mappings"
 	"github.com/navette-connect/navette/transports"
 )
@@ -158,7 +159,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 		return answer
 	}
 	who := or(file.Owner, "folder:"+n.flow.Name)
-	c := journal.Command{Verb: verb, Subject: strings.TrimSpace(row.ID), Reason: or(oneLine(strings.TrimSpace(row.Motif)), label(file.Name)), ActorKind: "file", ActorID: who, ActorName: n.named(who)}
+	c := journal.Command{Verb: verb, Subject: strings.TrimSpace(row.ID), Reason: payment.WithoutMail(or(oneLine(strings.TrimSpace(row.Motif)), label(file.Name))), ActorKind: "file", ActorID: who, ActorName: n.named(who)}
 	if r := []rune(c.Reason); len(r) > 500 {
 		c.Reason = string(r[:500])
 	}

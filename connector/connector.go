@@ -8,6 +8,7 @@
 //	page.go      the customer's page, for PSPs without links of their own
 //	report.go    what goes back: ack, rejects, result, status
 //	decide.go    what people decide: resolve.go (doubt), undo.go, second.go (four eyes), approve.go (by file)
+//	erase.go     what is erased or grows too old: blanked, and its bytes out of the spool (purge.go)
 //	marker.go    a journal that has forgotten sends nothing
 //	run.go       starts, wakes and stops the loops
 //
@@ -149,6 +150,9 @@ type Setup struct {
 	Meter          *Meter                  // nil: nothing is counted
 	// PublicURL is where customers reach /pay and PSPs /hooks, without a slash at its end; "" = nowhere.
 	PublicURL string
+
+	// Retention is what a purge goes by.
+	Retention config.Retention
 
 	DiskFloor int64                 // bytes it keeps free: nothing is taken below, nothing sent below a quarter; 0: no floor
 	Free      func() (int64, error) // free bytes of it; asked of the system when nil

@@ -15,7 +15,7 @@ import (
 
 // decideLoop applies people's commands as they are written, until ctx ends.
 func (e *engine) decideLoop(ctx context.Context) error {
-	var seen time.Time
+	var seen, again time.Time // the journal when there was nothing to do; when to go on tidying
 	for ctx.Err() == nil {
 		// An idle journal is not asked: nobody has written to it since there was nothing to do.
 		if at := e.j.Touched(); at.IsZero() || !at.Equal(seen) {
@@ -24,7 +24,13 @@ func (e *engine) decideLoop(ctx context.Context) error {
 				seen = at
 			}
 		}
-		e.sleep(ctx, "decide", onGrid(500*time.Millisecond))
+		pause := onGrid(500 * time.Millisecond)
+		if now := time.Now(); !now.Before(again) {
+			if in := e.tidy(ctx); in > 0 {
+				again, pause = now.Add(in), min(in, pause)
+			}
+		}
+		e.sleep(ctx, "decide", pause)
 	}
 	return nil
 }
@@ -38,6 +44,7 @@ func (e *engine) decide(ctx context.Context) bool {
 		return false
 	}
 	for _, c := range list {
+		c.Reason = payment.WithoutMail(c.Reason) // it goes into events, which are kept for ever
 		var result string
 		n, asked := e.identify(ctx, c)
 		if ctx.Err() != nil {
@@ -68,7 +75,7 @@ func (e *engine) decide(ctx context.Context) bool {
 			return false
 		}
 		e.alarms.clear(e.log, "decide")
-		e.log.Info().Str("event", "decision").Str("verb", c.Verb).Str("subject", c.Subject).Str("argument", c.Argument).Str("author", c.ActorName).Str("uid", c.ActorID).Str("result", result).Msg("a person's decision")
+		e.log.Info().Str("event", "decision").Str("verb", c.Verb).Str("subject", c.Subject).Str("argument", c.Argument[:min(len(c.Argument), 100)]).Str("author", c.ActorName).Str("uid", c.ActorID).Str("result", firstOf(result)).Msg("a person's decision")
 		e.stir()
 		for _, n := range e.intakes {
 			e.wakeOne("intake:" + n.flow.Name)
@@ -87,6 +94,12 @@ func (e *engine) apply(tx *journal.Tx, c journal.Command, n *named) (string, err
 		return e.applyPause(tx, c)
 	case "recover":
 		return e.recover(tx)
+	case "erase":
+		e.untidy = true
+		return e.erase(tx, c)
+	case "purge":
+		e.untidy = true
+		return e.purge(tx)
 	}
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
@@ -229,8 +242,15 @@ func (e *engine) reopen(tx *journal.Tx, it *journal.Item, text string) error {
 		Amount: it.Amount, OccurredAt: tx.Now, Reason: text}})
 }
 
-// again makes the next revision of what was refused, unless another request of the same reference may be paid.
+// again makes the next revision of what was refused, unless another request of the same reference may be paid, or nobody
+// knows any more whose it is.
 func (e *engine) again(tx *journal.Tx, it *journal.Item) (id int64, err error) {
+	if blank, err := tx.Blanked(it.RowID); err != nil || blank {
+		if err == nil {
+			err = e.wrong("ui.retry.erased")
+		}
+		return 0, err
+	}
 	other, err := tx.Live(it)
 	if err != nil {
 		return 0, err
@@ -378,6 +398,12 @@ func (e *engine) applyPause(tx *journal.Tx, c journal.Command) (string, error) {
 		return "", e.wrong("ui.decide.nowhere", "name", c.Subject)
 	}
 	return e.told("ui.decide.found", "n", strconv.Itoa(found)), nil
+}
+
+// firstOf is an answer without the list behind it.
+func firstOf(answer string) string {
+	first, _, _ := strings.Cut(answer, ItemMark)
+	return first
 }
 
 // told says the outcome of a decision in the service's language: whoever decided reads it.

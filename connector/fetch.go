@@ -249,6 +249,7 @@ func (n *intake) readOnce(ctx context.Context, f journal.File) (journal.File, er
 	}
 	key := fmt.Sprintf("%.8s-%d", n.j.ID, f.ID)
 	digest, size, err := n.takeOnce(ctx, f, key)
+	defer n.spool.Release(digest)
 	if err != nil {
 		return f, err
 	}

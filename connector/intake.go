@@ -388,6 +388,7 @@ func (n *intake) spoolFile(ctx context.Context, f journal.File) (journal.File, e
 		limit = 0 // a person let it through
 	}
 	digest, size, err := n.spool.Take(ctx, moving{r, func() { n.pulses.beat("intake:" + n.flow.Name) }}, limit)
+	defer n.spool.Release(digest)
 	if c := r.Close(); err == nil {
 		err = c
 	}

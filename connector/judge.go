@@ -363,6 +363,7 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 	}
 	f.Layout, f.State = encoded, to
 	answers, err := n.intakeReturns(ctx, n.flow, f, lay)
+	defer func() { n.release(answers) }()
 	if err != nil {
 		f.State = from
 		return err

@@ -52,14 +52,14 @@ func (e *engine) ownAt(f *Flow, on mappings.Moment, answered bool) (list []*mapp
 	return list
 }
 
-// ownReturns fixes a file's returns of the mapping's own.
+// ownReturns fixes a file's returns of the mapping's own. Beside an error stands what was fixed before it.
 func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, lay layout, returns []*mappings.Return) ([]answer, error) {
 	var list []answer
 	for _, r := range returns {
 		if mender, _ := flow.Mapping.Mender(); r.Workbook() && mender != nil && lay.Dialect.Sheet != "" {
 			a, err := e.mend(ctx, flow, f, string(r.On)+":"+r.Name, lay, mender)
 			if err != nil {
-				return nil, fmt.Errorf("return %s: %w", r.Name, err)
+				return list, fmt.Errorf("return %s: %w", r.Name, err)
 			}
 			a.naming = func(stem string) string { return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), 0) }
 			list = append(list, a)
@@ -90,7 +90,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 			return out.Close()
 		})
 		if err != nil {
-			return nil, fmt.Errorf("return %s: %w", r.Name, err)
+			return list, fmt.Errorf("return %s: %w", r.Name, err)
 		}
 		list = append(list, answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: f.ID, Kind: string(r.On) + ":" + r.Name, Folder: flow.Out, Length: size, SHA256: digest},
 			naming: func(stem string) string { return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), 0) }})
@@ -166,6 +166,7 @@ func (r *report) eventReturn(ctx context.Context, own *mappings.Return, i int, h
 	}
 	own = r.fresh(r.flow).Returns()[i]
 	var answers []answer
+	defer func() { r.release(answers) }()
 	for _, key := range order {
 		a, err := r.eventFile(ctx, own, batches[key], day)
 		if err != nil {
@@ -297,13 +298,19 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 				row.Event.Moved = payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}
 			}
 			if err := out.Write(row); err != nil {
-				return err
+				blank, asked := r.j.Blanked(ctx, l.Document)
+				if asked != nil || !blank {
+					return err
+				}
+				// Whoever it was has been erased: the journal keeps the event, the return cannot tell it.
+				r.log.Warn().Str("event", "return.blank").Int64("row", l.ID).Int64("event_id", e.ID).Err(err).Msg("an erased row has nothing left that this return tells")
 			}
 		}
 		wanted = out.Rows()
 		return out.Close()
 	})
 	if err != nil || wanted == 0 {
+		r.spool.Release(digest)
 		return nil, err
 	}
 	return &answer{Delivery: journal.Delivery{Flow: r.flow.Name, FileID: f.ID, Kind: string(own.On) + ":" + own.Name, Folder: r.flow.Out, Length: size, SHA256: digest},

@@ -74,7 +74,8 @@ type report struct {
 	others   map[string]int64 // by daily return: the event up to which there is none of this flow behind its mark
 }
 
-// intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own.
+// intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own. Beside an
+// error stands what was fixed before it.
 func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File, lay layout) ([]answer, error) {
 	var list []answer
 	add := func(kind string, naming func(string) string, fill func(*mappings.Writer) error) error {
@@ -86,20 +87,19 @@ func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File,
 	whole := f.Rows == 0 && f.State != journal.FileAccepted || f.State == journal.FileDuplicate
 	if whole || slices.Contains(flow.Returns, "ack") && !flow.own(mappings.OnIntake) {
 		if err := add("ack", suffixed(".ack.csv"), func(w *mappings.Writer) error { return e.ack(ctx, f, w, lay, whole) }); err != nil {
-			return nil, err
+			return list, err
 		}
 	}
 	if whole || f.State == journal.FileDuplicate {
 		return list, nil
 	}
 	own, err := e.ownReturns(ctx, flow, f, lay, e.ownAt(flow, mappings.OnIntake, false))
-	if err != nil {
-		return nil, err
+	if list = append(list, own...); err != nil {
+		return list, err
 	}
-	list = append(list, own...)
 	if flow.Decisions != "" && (f.Held > 0 || f.State == journal.FileHeld) && f.State != journal.FileRejected {
 		if err := add("approval", suffixed("_A_APPROUVER.csv"), func(w *mappings.Writer) error { return e.toDecide(ctx, f, w, lay) }); err != nil {
-			return nil, err
+			return list, err
 		}
 	}
 	if f.Rejected == 0 || f.State == journal.FileRejected {
@@ -134,6 +134,13 @@ func (e *engine) fix(ctx context.Context, flow *Flow, file int64, kind string, d
 		return out.Error()
 	})
 	return answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: file, Kind: kind, Folder: flow.Out, Length: size, SHA256: digest}}, err
+}
+
+// release lets the spool know that the journal names the answers, or never will.
+func (e *engine) release(answers []answer) {
+	for i := range answers {
+		e.spool.Release(answers[i].SHA256)
+	}
 }
 
 // What lines reads of each row.
@@ -339,6 +346,7 @@ func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 		return err
 	}
 	var answers []answer
+	defer func() { r.release(answers) }()
 	if !r.flow.own(mappings.OnResult) {
 		a, err := r.fix(ctx, r.flow, f.ID, "result", lay.Dialect, func(w *mappings.Writer) error { return r.result(ctx, f, w, lay) })
 		if err != nil {
@@ -349,10 +357,9 @@ func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 	}
 	for _, on := range []mappings.Moment{mappings.OnIntake, mappings.OnResult} {
 		own, err := r.ownReturns(ctx, r.flow, f, lay, r.ownAt(r.flow, on, true))
-		if err != nil {
+		if answers = append(answers, own...); err != nil {
 			return err
 		}
-		answers = append(answers, own...)
 	}
 	if err := r.fault("result"); err != nil {
 		return err
@@ -403,6 +410,7 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 	if err != nil {
 		return err
 	}
+	defer r.release([]answer{a})
 	now := r.now()
 	a.Seq = seq
 	a.Name = fmt.Sprintf("STATUS_%s_%s_%06d.csv", r.flow.Name, now.In(r.location).Format("20060102"), seq)

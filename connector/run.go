@@ -29,6 +29,9 @@ type engine struct {
 	judging  sync.Mutex
 	pulses   *pulses
 
+	// Of the one that decides: something is to be erased or purged; the spool was looked through for what nobody names.
+	untidy, combed bool
+
 	recovering atomic.Bool  // nothing is sent: the journal is not the one that worked here
 	unread     atomic.Bool  // so, too, while a marker cannot be read
 	consult    atomic.Int64 // until when everything is looked up before it is sent, microseconds since 1970
@@ -200,7 +203,8 @@ func (e *engine) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	e.decide(ctx) // before anything is sent: a pause or an undo that was written meanwhile
+	e.untidy = true // an erasure or a purge may have been cut short
+	e.decide(ctx)   // before anything is sent: a pause or an undo that was written meanwhile
 	return nil
 }
 
@@ -409,6 +413,8 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		note(err)
 	}
 	note(finish())
+	for ctx.Err() == nil && e.tidy(ctx) == time.Millisecond { // what could not be done now is done by the next pass
+	}
 	note(e.mark(ctx))
 	for _, r := range e.reports {
 		for range 2 { // a result makes a file finished; what it published is noted by the second

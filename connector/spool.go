@@ -11,13 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Spool keeps bytes under their sha256: source files as they were received, and returns as they were fixed. What it
-// returned a digest for is on the disk.
+// returned a digest for is on the disk, and cannot be removed before Release: until then the journal may not name it yet.
 type Spool struct {
 	dir   string
 	fault func(point string) error
+
+	mu   sync.Mutex     // also held while bytes are removed
+	pins map[string]int // by digest: writes that are not released
 }
 
 // ErrTooLarge is told by Spool.Take when the source has more bytes than allowed.
@@ -40,10 +44,11 @@ func OpenSpool(dir string, fault func(point string) error) (*Spool, error) {
 			return nil, fmt.Errorf("spool: %w", err)
 		}
 	}
-	return &Spool{dir, fault}, nil
+	return &Spool{dir: dir, fault: fault, pins: map[string]int{}}, nil
 }
 
-// Write keeps what fill writes; it returns once the bytes are on the disk under their digest.
+// Write keeps what fill writes; it returns once the bytes are on the disk under their digest. The caller calls Release
+// once the journal names the digest, or never will.
 func (s *Spool) Write(ctx context.Context, fill func(io.Writer) error) (digest string, size int64, err error) {
 	f, err := os.CreateTemp(s.dir, "*.part")
 	if err != nil {
@@ -73,20 +78,75 @@ func (s *Spool) Write(ctx context.Context, fill func(io.Writer) error) (digest s
 	if err := s.fault("spool.rename"); err != nil {
 		return "", 0, err
 	}
+	s.pin(digest) // before the name is there: bytes of that digest may be leaving at this moment
+	defer func() {
+		if err != nil {
+			s.Release(digest)
+		}
+	}()
 	// The same bytes may be there already: replacing them by themselves harms nobody.
 	if err := os.Rename(part, s.path(digest)); err != nil {
 		return "", 0, fmt.Errorf("spool: %w", err)
 	}
 	part = "" // kept from here on, whatever fails
+	if err := s.Sync(); err != nil {
+		return "", 0, err
+	}
+	return digest, c.n, nil
+}
+
+func (s *Spool) pin(digest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pins[digest]++
+}
+
+// Release says that the journal names the digests that were written, or never will; "" is none.
+func (s *Spool) Release(digests ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range digests {
+		if s.pins[d]--; s.pins[d] <= 0 {
+			delete(s.pins, d)
+		}
+	}
+}
+
+// Remove takes bytes away for good, if leaving still says so; false when they stay, because they are being written again
+// or leaving says no. Sync makes it durable. Whoever writes the same bytes meanwhile finds them kept: a write is
+// released after the journal names it, and leaving asks the journal.
+func (s *Spool) Remove(digest string, leaving func() (bool, error)) (removed bool, err error) {
+	if !objectName(digest) {
+		return false, fmt.Errorf("spool: %q is no digest", digest)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pins[digest] > 0 {
+		return false, nil
+	}
+	if ok, err := leaving(); err != nil || !ok {
+		return false, err
+	}
+	if err := s.fault("spool.remove"); err != nil {
+		return false, err
+	}
+	if err := os.Remove(s.path(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("spool: %w", err)
+	}
+	return true, nil
+}
+
+// Sync brings removals to the disk.
+func (s *Spool) Sync() error {
 	d, err := os.Open(s.dir)
 	if err != nil {
-		return "", 0, fmt.Errorf("spool: %w", err)
+		return fmt.Errorf("spool: %w", err)
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return "", 0, fmt.Errorf("spool: %w", err)
+		return fmt.Errorf("spool: %w", err)
 	}
-	return digest, c.n, nil
+	return nil
 }
 
 // Take keeps what r holds, up to limit bytes (0: no limit; ErrTooLarge).

@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -98,16 +97,28 @@ func (e *engine) replay(tx *journal.Tx, f journal.File) (string, error) {
 	if e.intakeOf(f.Flow) == nil {
 		return "", e.wrong("ui.decide.flow", "flow", f.Flow)
 	}
-	kept, err := e.spool.Open(f.SHA256)
-	if err != nil {
+	if gone, err := e.erased(tx, f.SHA256); err != nil {
+		return "", err
+	} else if gone {
 		return "", e.wrong("ui.decide.erased")
 	}
-	kept.Close()
 	id, err := tx.Replay(&f)
 	if err != nil {
 		return "", err
 	}
 	return message.New("ui.replay.done", "file", fmt.Sprint("f", id)).In(or(e.Lang, "fr")), nil
+}
+
+// erased tells whether kept bytes are gone, or about to go.
+func (e *engine) erased(tx *journal.Tx, digest string) (bool, error) {
+	if gone, err := tx.Erased(digest); err != nil || gone {
+		return gone, err
+	}
+	kept, err := e.spool.Open(digest)
+	if err != nil {
+		return true, nil
+	}
+	return false, kept.Close()
 }
 
 // redeliver publishes a return once more, under the same name and with the same bytes.
@@ -119,10 +130,10 @@ func (e *engine) redeliver(tx *journal.Tx, c journal.Command, id int64) (string,
 	if err != nil {
 		return "", e.unknown(fmt.Sprint("d", id), err)
 	}
-	kept, err := e.spool.Open(d.SHA256)
-	if err != nil {
-		return "", errors.New(message.New("ui.redeliver.erased", "name", path.Base(d.Name)).In(or(e.Lang, "fr")))
+	if gone, err := e.erased(tx, d.SHA256); err != nil {
+		return "", err
+	} else if gone {
+		return "", e.wrong("ui.redeliver.erased", "name", path.Base(d.Name))
 	}
-	kept.Close()
 	return message.New("ui.redeliver.done", "name", path.Base(d.Name)).In(or(e.Lang, "fr")), tx.Redeliver(id)
 }

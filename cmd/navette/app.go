@@ -172,7 +172,7 @@ func (a *app) build(cfg *config.Config, j *journal.Journal, log zerolog.Logger, 
 		}
 	}()
 	setup := connector.Setup{Journal: j, Spool: place.spool, Log: log, Location: cfg.Process.Location, Meter: meter, Version: version, Lang: cfg.Process.Lang, UID: strconv.Itoa(os.Getuid()), Host: hostname(), StateDir: cfg.Process.StateDir, NewJournal: a.newJournal, UserName: userName, Fault: a.hooks.point, PublicURL: cfg.Process.PublicURL,
-		DiskFloor: cfg.Process.FloorBytes, Tell: a.teller(log, cfg.Process.ConfigDir)}
+		Retention: cfg.Retention, DiskFloor: cfg.Process.FloorBytes, Tell: a.teller(log, cfg.Process.ConfigDir)}
 	accounts := map[string]connector.Gateway{}
 	for name, g := range cfg.Gateways {
 		open := gatewayTypes()[g.Type]

@@ -18,7 +18,7 @@ import (
 
 // careCommands look after the journal: copies of it, its integrity.
 func (a *app) careCommands() []*cobra.Command {
-	return []*cobra.Command{a.localise(a.backupCommand()), a.localise(a.restoreCommand()), a.localise(a.verifyCommand()), a.localise(a.personCommand())}
+	return []*cobra.Command{a.localise(a.backupCommand()), a.localise(a.restoreCommand()), a.localise(a.verifyCommand()), a.localise(a.personCommand()), a.localise(a.purgeCommand())}
 }
 
 func (a *app) backupCommand() *cobra.Command {

@@ -74,6 +74,7 @@ func (a *app) personCommand() *cobra.Command {
 		}
 		return a.encode(v)
 	}))
+	c.AddCommand(a.eraseCommand())
 	return c
 }
 

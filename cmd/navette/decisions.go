@@ -179,7 +179,7 @@ func (a *app) reason(text string, compulsory bool) (string, error) {
 	case utf8.RuneCountInString(text) > maxReason:
 		return "", a.fail(exitUsage, "ui.reason.long", "limit", strconv.Itoa(maxReason))
 	}
-	return clean(text), nil
+	return payment.WithoutMail(clean(text)), nil
 }
 
 // flowSubject names what is paused or resumed.
@@ -256,14 +256,28 @@ func (a *app) decidableFile(ctx context.Context, j *journal.Journal, verb, subje
 
 // decide writes a decision with its author, waits for the service to apply it, and says what became of it.
 func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal, cmd journal.Command) error {
+	done, err := a.decided(ctx, cfg, j, cmd)
+	if err != nil || done == nil {
+		return err
+	}
+	if told := clean(done.Result); told != "" && slices.Contains([]string{"undo", "replay", "redeliver", "recover", "release"}, cmd.Verb) {
+		a.printf("%s\n", told)
+	}
+	a.printf("%s\n", a.nextStep(cmd))
+	return nil
+}
+
+// decided writes a decision with its author and waits for the service to apply it; nil when it will be applied later, which
+// was said.
+func (a *app) decided(ctx context.Context, cfg *config.Config, j *journal.Journal, cmd journal.Command) (*journal.Command, error) {
 	var err error
 	if cmd.ActorID, cmd.ActorName, err = author(); err != nil {
-		return err
+		return nil, err
 	}
 	cmd.ActorKind = "user"
 	id, err := j.WriteCommand(ctx, cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	wait := appliedWithin
 	if cfg.Process.DatabaseURL == "" && !lockHeld(cfg.Process.StateDir) {
@@ -278,18 +292,14 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 		switch {
 		case ctx.Err() != nil:
 			a.printf("%s\n", a.say("ui.decision.later", "verb", cmd.Verb, "subject", cmd.Subject))
-			return nil
+			return nil, nil
 		case err != nil:
-			return err
+			return nil, err
 		case now.State == "failed":
-			return a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
+			return nil, a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
 		case now.State == "done":
 			a.printf("%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName))
-			if told := clean(now.Result); told != "" && slices.Contains([]string{"undo", "replay", "redeliver", "recover", "release"}, cmd.Verb) {
-				a.printf("%s\n", told)
-			}
-			a.printf("%s\n", a.nextStep(cmd))
-			return nil
+			return &now, nil
 		}
 		select {
 		case <-ctx.Done():

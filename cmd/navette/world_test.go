@@ -50,8 +50,14 @@ var personalities = []sandbox.Personality{sandbox.None, sandbox.Idempotent, sand
 
 func newWorld(t testing.TB, seed uint64, p sandbox.Personality, faults sandbox.Faults) *world {
 	t.Helper()
+	return newScripted(t, seed, p, faults, `rules: [{every: 3, after: 50ms, pay: full}]`)
+}
+
+// newScripted is newWorld with customers who do what a script of the sandbox says.
+func newScripted(t testing.TB, seed uint64, p sandbox.Personality, faults sandbox.Faults, rules string) *world {
+	t.Helper()
 	w := &world{dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 1)), want: map[string]string{}, rows: map[string]int{}, dropped: map[string][]byte{}, repeats: map[string]string{}}
-	script, err := sandbox.ParseScript([]byte(`rules: [{every: 3, after: 50ms, pay: full}]`))
+	script, err := sandbox.ParseScript([]byte(rules))
 	if err != nil {
 		t.Fatal(err)
 	}

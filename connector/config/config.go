@@ -12,6 +12,7 @@ import (
 // Config is the checked configuration of the exchanges.
 type Config struct {
 	Process    Process
+	Retention  Retention
 	Gateways   map[string]*Gateway
 	Transports map[string]*Transport // "local" always exists
 	Flows      map[string]*Flow
@@ -42,6 +43,7 @@ func Load(env Environment, opt Options) (*Config, error) {
 func (b *builder) build(t tree, mappings map[string]string, env Environment, opt Options) (*Config, error) {
 	b.errors = append(b.errors, env.problems.errors...)
 	c := &Config{Mappings: mappings, Process: b.process(t.root, env, opt.Flags)}
+	c.Retention = b.retention(t.root)
 	t.root.finish()
 	c.Transports = b.transports(t.sections["transports"], opt.Transports)
 	b.transport = c.Transports
@@ -57,6 +59,7 @@ func Default(env Environment, flags Overrides) (*Config, error) {
 	b.errors = append(b.errors, env.problems.errors...)
 	c := &Config{Gateways: map[string]*Gateway{}, Flows: map[string]*Flow{}, Mappings: map[string]string{}}
 	c.Process = b.process(nil, env, flags)
+	c.Retention = b.retention(&object{b: b})
 	c.Transports = b.transports(&object{b: b}, nil)
 	return c.kept(b)
 }

@@ -185,7 +185,7 @@ func (o *object) boolean(key, def string) bool {
 
 // duration reads a duration from min to max.
 func (o *object) duration(key, def string, min, max time.Duration) time.Duration {
-	return bounded(o, key, def, wantDuration(), parseDuration, min, max, showDuration)
+	return bounded(o, key, def, wantDuration(), parseDuration, min, max, ShowDuration)
 }
 
 func (o *object) integer(key, def string, min, max int) int {

@@ -55,8 +55,8 @@ func group(key string) string {
 			return string(rune('1'+i)) + strings.Join(path[:2], ".")
 		}
 	}
-	if path[0] == "database" {
-		return "0database"
+	if path[0] == "database" || path[0] == "retention" {
+		return "0" + path[0]
 	}
 	return "0"
 }

@@ -43,8 +43,8 @@ func parseDuration(s string) (time.Duration, bool) {
 	return total + d, true
 }
 
-// showDuration writes a duration as the configuration does: "7d", "30m", "1m30s".
-func showDuration(d time.Duration) string {
+// ShowDuration writes a duration as the configuration is written: "7d", "30m", "1m30s".
+func ShowDuration(d time.Duration) string {
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}

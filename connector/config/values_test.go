@@ -25,8 +25,8 @@ func TestParseDuration(t *testing.T) {
 	}
 	for in, want := range map[time.Duration]string{0: "0s", 7 * day: "7d", 30 * time.Minute: "30m", 90 * time.Minute: "1h30m",
 		2 * time.Hour: "2h", 90 * time.Second: "1m30s", 500 * time.Millisecond: "500ms", 10 * time.Minute: "10m", 10 * time.Hour: "10h"} {
-		if got := showDuration(in); got != want {
-			t.Errorf("showDuration(%v) = %q, want %q", in, got, want)
+		if got := ShowDuration(in); got != want {
+			t.Errorf("ShowDuration(%v) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -156,8 +156,8 @@ func FuzzValues(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if d, ok := parseDuration(s); ok {
-			if again, ok := parseDuration(showDuration(d)); d < 0 || !ok || again != d {
-				t.Errorf("parseDuration(%q) = %v, shown as %q, read again as %v", s, d, showDuration(d), again)
+			if again, ok := parseDuration(ShowDuration(d)); d < 0 || !ok || again != d {
+				t.Errorf("parseDuration(%q) = %v, shown as %q, read again as %v", s, d, ShowDuration(d), again)
 			}
 		}
 		if n, ok := parseSize(s); ok && n < 0 {

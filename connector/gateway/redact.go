@@ -49,7 +49,7 @@ func (c *Client) Clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	s = maskMail(strings.TrimSpace(s))
+	s = payment.WithoutMail(strings.TrimSpace(s))
 	if utf8.RuneCountInString(s) > maxText {
 		s = string([]rune(s)[:maxText-1]) + "…"
 	}
@@ -77,31 +77,4 @@ func (c *Client) Message(in *payment.Instruction, s string) string {
 		s = strings.NewReplacer(pairs...).Replace(s)
 	}
 	return c.Clean(s)
-}
-
-// maskMail replaces every word that looks like an e-mail address.
-func maskMail(s string) string {
-	if !strings.ContainsRune(s, '@') {
-		return s
-	}
-	edge := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'<>()[]{},;:=`, r) }
-	var b strings.Builder
-	for s != "" {
-		i := strings.IndexFunc(s, edge)
-		if i < 0 {
-			i = len(s)
-		}
-		if word := s[:i]; strings.Contains(word, "@") {
-			b.WriteString("***")
-		} else {
-			b.WriteString(word)
-		}
-		s = s[i:]
-		if s != "" {
-			_, n := utf8.DecodeRuneInString(s)
-			b.WriteString(s[:n])
-			s = s[n:]
-		}
-	}
-	return b.String()
 }

@@ -77,11 +77,17 @@ func (j *Journal) Sums(ctx context.Context, to func(digest, owner string) error)
 	return nil
 }
 
-// Erased tells whether something was erased on purpose and did not come again since: the bytes of a digest, the personal
-// data of a file ("f12") or a document ("r40").
+// Erased tells whether the bytes of a digest, or the personal data of a file ("f12"), were erased on purpose. Bytes that
+// came again since are not.
 func (j *Journal) Erased(ctx context.Context, what string) (bool, error) {
 	var n int64
-	err := j.one(ctx, `SELECT count(*) FROM erased e WHERE what = ? AND NOT EXISTS (SELECT 1 FROM file f WHERE f.sha256 = e.what AND f.received_at > e.at)
- AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.sha256 = e.what AND d.fixed_at > e.at)`, what).Scan(&n)
+	err := j.one(ctx, "SELECT count(*) FROM erased WHERE what = ?", what).Scan(&n)
+	return n > 0, err
+}
+
+// Erased is Journal.Erased within a write.
+func (tx *Tx) Erased(what string) (bool, error) {
+	var n int64
+	err := tx.one("SELECT count(*) FROM erased WHERE what = ?", what).Scan(&n)
 	return n > 0, err
 }

@@ -89,6 +89,11 @@ func (tx *Tx) SetFile(id int64, from []string, set ...any) error {
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%w: file %d is not %s", ErrState, id, strings.Join(from, " or "))
 	}
+	for i := 0; i < len(set) && err == nil; i += 2 {
+		if set[i] == "sha256" { // bytes that come again are no longer erased
+			err = tx.kept(set[i+1].(string))
+		}
+	}
 	return err
 }
 

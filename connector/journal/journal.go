@@ -27,6 +27,7 @@ var (
 	ErrMissing = errors.New("no such entry")
 	ErrState   = errors.New("its state does not allow that")
 	ErrClosed  = errors.New("the journal is closed")
+	ErrBusy    = errors.New("somebody reads the journal")
 )
 
 // Dialect is what a database engine spells in its own way.

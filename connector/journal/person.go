@@ -20,7 +20,8 @@ type Held struct {
 }
 
 // PersonRows passes every row held about a person, in the order they came: id is a customer's id, e-mail, telephone or a
-// reference. Rows that were rejected have no customer: those whose source holds an e-mail asked for are found by that. It
+// reference. Rows that were rejected have no customer: those whose source holds an e-mail asked for are found by that (not
+// in EBCDIC). It
 // reads every row there is.
 func (j *Journal) PersonRows(ctx context.Context, id string, to func(Held) error) error {
 	id = strings.TrimSpace(id)
@@ -50,10 +51,35 @@ func (h *Held) of(id string) bool {
 	case id == h.Reference, id == c.ID, strings.EqualFold(id, c.Email):
 		return true
 	case strings.Contains(id, "@"):
-		return bytes.Contains(bytes.ToLower(h.Raw), bytes.ToLower([]byte(id)))
+		for _, s := range spelled(strings.ToLower(id)) {
+			if bytes.Contains(lowered(h.Raw), s) || bytes.Contains(lowered(h.Fields), s) {
+				return true
+			}
+		}
+		return false
 	}
 	n := digits(id)
 	return len(n) >= 8 && n == digits(c.Phone) && strings.Trim(id, "+0123456789 .-/()") == ""
+}
+
+// lowered is b with the letters of ASCII lowered, whatever its encoding.
+func lowered(b []byte) []byte {
+	low := bytes.Clone(b)
+	for i, c := range low {
+		if c >= 'A' && c <= 'Z' {
+			low[i] = c + 'a' - 'A'
+		}
+	}
+	return low
+}
+
+// spelled is an e-mail address as sources spell it: one byte a letter, or two (UTF-16, either way round).
+func spelled(id string) [][]byte {
+	wide := make([]byte, 0, 2*len(id)+1)
+	for _, c := range []byte(id) {
+		wide = append(wide, 0, c)
+	}
+	return [][]byte{[]byte(id), wide, append(wide[1:len(wide):len(wide)], 0)}
 }
 
 // digits are those of a telephone number, without what people write between them.

@@ -168,6 +168,9 @@ func (tx *Tx) AddDelivery(d Delivery, number func(name string, i int) string) (i
 	}
 	_, err = tx.exec("INSERT INTO delivery (id, flow, file_id, kind, seq, folder, name, length, sha256, state, fixed_at) VALUES (?,?,?,?,?,?,?,?,?,'fixed',?)",
 		id, d.Flow, d.FileID, d.Kind, d.Seq, []byte(d.Folder), []byte(d.Name), d.Length, d.SHA256, tx.Now)
+	if err == nil {
+		err = tx.kept(d.SHA256)
+	}
 	return id, err
 }
 

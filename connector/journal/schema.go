@@ -163,8 +163,8 @@ CREATE INDEX instruction_uncertain ON instruction (flow) WHERE state = 'uncertai
 CREATE INDEX row_closed ON row (reference) WHERE state IN ('rejected', 'skipped', 'duplicate');
 CREATE INDEX row_closed_file ON row (file_id, id) WHERE state IN ('rejected', 'skipped', 'duplicate');
 `,
-	// The chain of digests over the events (chain.go), and what was erased on purpose: the sha256 of kept bytes, "f12" or "r40"
-	// for the personal data of a file or a document.
+	// The chain of digests over the events (chain.go), and what was erased on purpose (erase.go): the sha256 of kept bytes,
+	// gone = 0 until they have left the spool; "f12" for the personal data of a whole file.
 	`
 CREATE TABLE chain (id BIGINT PRIMARY KEY, first BIGINT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE erased (what TEXT PRIMARY KEY, why TEXT NOT NULL, at BIGINT NOT NULL, gone BIGINT NOT NULL);
@@ -172,6 +172,9 @@ CREATE INDEX erased_pending ON erased (what) WHERE gone = 0;
 `, `
 -- The transaction a notification names, '' where it names none.
 ALTER TABLE notice ADD COLUMN transaction_id TEXT NOT NULL DEFAULT '';
+`, `
+-- What else has the same bytes, before they leave the spool.
+CREATE INDEX delivery_sha ON delivery (sha256);
 `,
 }
 

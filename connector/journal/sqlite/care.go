@@ -28,17 +28,38 @@ func care(readers, writer *sql.DB) *journal.Care {
 			return err
 		},
 		// Deleted cells and pages are overwritten where they stand (secure_delete); the log beside them is emptied here.
-		Scrub: func(ctx context.Context) error {
-			var busy, frames, moved int64
-			if err := readers.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
-				return fmt.Errorf("empty the journal's log: %w", err)
-			}
-			if busy != 0 {
-				return errors.New("the journal's log could not be emptied: somebody reads it; it is tried again")
-			}
-			return nil
-		},
+		Scrub: func(ctx context.Context) error { return scrub(ctx, readers) },
 	}
+}
+
+// scrub empties the log beside the database; journal.ErrBusy while somebody reads from it. Nobody can write while it
+// waits, so it waits briefly.
+func scrub(ctx context.Context, db *sql.DB) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("empty the journal's log: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	checkpoint := func(mode string) (busy bool, err error) {
+		var frames, moved int64
+		err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
+		return busy, err
+	}
+	if _, err := checkpoint("PASSIVE"); err != nil { // most of the work, in nobody's way
+		return fmt.Errorf("empty the journal's log: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
+		return err
+	}
+	busy, err := checkpoint("TRUNCATE")
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 10000")
+	switch {
+	case err != nil || back != nil:
+		return fmt.Errorf("empty the journal's log: %w", errors.Join(err, back))
+	case busy:
+		return fmt.Errorf("the journal's log could not be emptied: %w", journal.ErrBusy)
+	}
+	return nil
 }
 
 // integrity lets SQLite read every page; what is damaged, at most 50 findings.
