@@ -380,6 +380,16 @@ func (e *engine) applyPause(tx *journal.Tx, c journal.Command) (string, error) {
 	for _, n := range e.intakes {
 		if c.Subject == n.flow.Name || c.Subject == "--all" {
 			found++
+			if c.Verb == "resume" && c.Subject == n.flow.Name { // of a flow that is not paused: its folders stand where they are meant to
+				if f, err := tx.Flow(n.flow.Name); err != nil {
+					return "", err
+				} else if f.Paused == "" {
+					if err := forgetMounts(tx, n.flow.Name); err != nil {
+						return "", err
+					}
+					n.moved.Store(true)
+				}
+			}
 			if err := tx.SetFlow(n.flow.Name, "paused", paused); err != nil {
 				return "", err
 			}

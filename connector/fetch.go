@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/message"
@@ -281,4 +282,28 @@ func (n *intake) takeOnce(ctx context.Context, f journal.File, key string) (dige
 	}
 	digest, size, err = n.spool.Keep(ctx, key, r, func() error { return n.fault("once.kept") })
 	return digest, size, errors.Join(err, r.Close())
+}
+
+// oldestOf is since when the oldest file of a folder waits, microseconds since 1970; 0 for none.
+func oldestOf(look *transports.Look) (us int64) {
+	note := func(at time.Time) {
+		if t := at.UnixMicro(); us == 0 || t < us {
+			us = t
+		}
+	}
+	for i := range look.Ready {
+		note(look.Ready[i].Since)
+	}
+	for i := range look.Waiting {
+		note(look.Waiting[i].Since)
+	}
+	return us
+}
+
+// sizeOf adds up the bytes of files.
+func sizeOf(group []transports.Ready) (bytes int64) {
+	for i := range group {
+		bytes += group[i].File.Size
+	}
+	return bytes
 }

@@ -29,6 +29,7 @@ type intake struct {
 	decidedFile transports.File    // the last file of decisions that was answered
 	device      string             // where the inbox stands; it must not change under us
 	folder      string
+	moved       atomic.Bool // a person says that it stands elsewhere now
 	alarms      *once
 	swept       bool
 	// again is when a file may have settled, due when a held one is overdue, from now; 0 = never. `once` waits for the first alone.
@@ -48,6 +49,13 @@ type intake struct {
 // pass looks once: what an earlier pass left half done is finished first, then the folder is listed.
 func (n *intake) pass(ctx context.Context) error {
 	n.again, n.due, n.settling, n.down = 0, 0, 0, false
+	if n.moved.Swap(false) { // a person says so: where the folder stands now is where it stands
+		n.device, n.folder = "", ""
+	}
+	if err := n.mounted(ctx, n.flow.Name, n.flow.Inbox, n.flowFolders()...); err != nil { // before a folder is made beneath a share
+		n.down = true
+		return err
+	}
 	var errs []error
 	if err := n.prepare(ctx); err != nil {
 		errs = append(errs, err)
@@ -216,30 +224,6 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		ready = append(ready, r)
 	}
 	return ready, nil
-}
-
-// oldestOf is since when the oldest file of a folder waits, microseconds since 1970; 0 for none.
-func oldestOf(look *transports.Look) (us int64) {
-	note := func(at time.Time) {
-		if t := at.UnixMicro(); us == 0 || t < us {
-			us = t
-		}
-	}
-	for i := range look.Ready {
-		note(look.Ready[i].Since)
-	}
-	for i := range look.Waiting {
-		note(look.Waiting[i].Since)
-	}
-	return us
-}
-
-// sizeOf adds up the bytes of files.
-func sizeOf(group []transports.Ready) (bytes int64) {
-	for i := range group {
-		bytes += group[i].File.Size
-	}
-	return bytes
 }
 
 // unmark moves the markers of a taken file away with it; they are in the journal, since a marker left behind would make

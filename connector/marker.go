@@ -196,7 +196,7 @@ func (e *engine) recover(tx *journal.Tx) (string, error) {
 		return "", err
 	}
 	if why == "" && !e.unread.Load() {
-		return "", fmt.Errorf("%w: nothing is to be recovered", journal.ErrState)
+		return "", e.wrong("ui.recover.nothing")
 	}
 	until := tx.Now + consultFor.Microseconds()
 	if err := errors.Join(tx.SetMeta(metaRecover, ""), tx.SetMeta(metaSettled, why)); err != nil {

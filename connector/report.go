@@ -314,7 +314,10 @@ func (r *report) pass(ctx context.Context, hurry bool) error {
 	if err := r.events(ctx, hurry); err != nil {
 		errs = append(errs, fmt.Errorf("returns of the mapping: %w", err))
 	}
-	published, err := r.publish(ctx)
+	published, err := 0, r.mounted(ctx, r.flow.Name, r.flow.Outbox, r.flow.Out)
+	if err == nil {
+		published, err = r.publish(ctx)
+	}
 	if err != nil {
 		errs = append(errs, err)
 	}

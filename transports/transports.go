@@ -83,6 +83,13 @@ type Sharer interface {
 	Shared(ctx context.Context, dir string) (kind string, err error)
 }
 
+// Mounter is the ability to tell what a folder, or the nearest one above it that is there, stands on: a share as in Sharer,
+// "disk" for a file system of its own, "" for the machine's root file system, which shows where nothing is mounted. Unlike
+// a device number it says the same after a restart.
+type Mounter interface {
+	Mount(ctx context.Context, dir string) (kind string, err error)
+}
+
 // Sweeper is the ability to clear the temporary files (TempPrefix) that an interrupted Publish of ours left in dir.
 // A Publish under way is spared where that can be seen, and fails with ErrRetry where it cannot.
 type Sweeper interface {

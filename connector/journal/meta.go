@@ -23,6 +23,12 @@ func (tx *Tx) Meta(name string) (value string, err error) {
 	return value, err
 }
 
+// DropMeta forgets the named values that begin with prefix.
+func (tx *Tx) DropMeta(prefix string) error {
+	_, err := tx.exec("DELETE FROM meta WHERE substr(name, 1, ?) = ?", len([]rune(prefix)), prefix)
+	return err
+}
+
 // SetMeta sets a named value of the journal.
 func (tx *Tx) SetMeta(name, value string) error {
 	_, err := tx.exec("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)

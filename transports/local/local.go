@@ -47,6 +47,7 @@ var (
 	_ transports.Watcher = (*Box)(nil)
 	_ transports.Leaser  = (*Box)(nil)
 	_ transports.Placer  = (*Box)(nil)
+	_ transports.Mounter = (*Box)(nil)
 	_ transports.Sweeper = (*Box)(nil)
 )
 
@@ -292,6 +293,33 @@ func (b *Box) Shared(ctx context.Context, dir string) (kind string, err error) {
 		err = folderError(err)
 	}
 	return kind, wrap("statfs", dir, err)
+}
+
+// Mount implements transports.Mounter.
+func (b *Box) Mount(ctx context.Context, dir string) (kind string, err error) {
+	device := ""
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", wrap("mount", dir, err)
+		}
+		device, _, err = place(dir)
+		above := filepath.Dir(dir)
+		if !errors.Is(err, transports.ErrFolder) || above == dir {
+			break
+		}
+		dir = above
+	}
+	if err == nil {
+		kind, err = shared(dir)
+	}
+	if err != nil || kind != "" {
+		return kind, wrap("mount", dir, err)
+	}
+	root, _, err := place("/")
+	if err == nil && device != root {
+		kind = "disk"
+	}
+	return kind, wrap("mount", dir, err)
 }
 
 func place(dir string) (device, folder string, err error) {

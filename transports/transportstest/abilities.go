@@ -20,6 +20,7 @@ func abilities() []Check {
 		{"watch", "Watch wakes once when it stands and after each change, and returns when its context ends.", watch},
 		{"watch/lost", "Watch returns ErrFolder when its folder is removed, renamed, or was never there.", watchLost},
 		{"busy", "Busy tells a file that is open for writing, is not disturbed by readers, and leaves no lease behind.", busy},
+		{"mount", "Mount says the same of a missing folder as of the one above it, and tells another device from the root file system.", mountOf},
 		{"place", "Place stays the same for a folder, and its folder changes when that is made anew; ErrFolder without one.", placeOf},
 		{"sweep", "Sweep removes what an interrupted Publish left, and nothing else.", sweep},
 		{"sweep/live", "Sweep spares a Publish that is under way.", sweepLive},
@@ -166,6 +167,24 @@ func busy(t *trial) {
 	for _, name := range t.hostile(t.here("x.csv")) {
 		_, _, err = l.Busy(t.ctx, t.at(name))
 		t.want("Busy of "+name, err, transports.ErrRefused)
+	}
+}
+
+func mountOf(t *trial) {
+	m := ability[transports.Mounter](t)
+	look := func(dir string) string {
+		kind, err := m.Mount(t.ctx, dir)
+		if err != nil {
+			t.fatalf("Mount(%q): %v", dir, err)
+		}
+		return kind
+	}
+	in := t.sub("in")
+	if kind, missing := look(in.Box), look(in.Box+"/none/at/all"); kind != missing {
+		t.errorf("a missing folder stands on %q, the one above it on %q", missing, kind)
+	}
+	if t.Other != (Folder{}) && look(in.Box) == "" && look(t.Other.Box) == "" {
+		t.errorf("folders on two devices both stand on the root file system")
 	}
 }
 
