@@ -69,7 +69,9 @@ func (tx *Tx) Item(id int64) (it Item, err error) {
 // Item reads one instruction; ErrMissing when there is none.
 func (j *Journal) Item(ctx context.Context, id int64) (it Item, err error) {
 	if err = it.scan(j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id)); err == nil && it.Kind == payment.Operate {
-		it.Target, err = j.TargetOf(ctx, &it.Instruction)
+		if it.Target, err = j.TargetOf(ctx, &it.Instruction); err == nil {
+			it.Trace, err = j.traceOf(ctx, &it)
+		}
 	}
 	return it, err
 }

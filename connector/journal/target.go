@@ -73,6 +73,28 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	return found, nil
 }
 
+// traceOf tells what the other refunds on the same target gave, of a refund that was sent.
+func (j *Journal) traceOf(ctx context.Context, it *Item) (t payment.Trace, err error) {
+	if it.Operation != payment.Refund || it.SentAt == 0 {
+		return t, nil
+	}
+	t.SentAt = it.SentAt
+	err = j.each(ctx, `SELECT i.state, i.transaction_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane IN (?, ?, ?, ?, ?) AND i.lane <> '' AND i.account = ? AND i.kind = 'operation'
+ AND i.operation = 'refund' AND i.id <> ? AND i.sent_at > 0 AND f.judged = 1`, []any{it.Lane, it.TransactionID, it.Target.Reference, it.Target.TransactionID, it.Target.PaymentID, it.Account, it.ID}, func(r *sql.Rows) error {
+		var state payment.State
+		var id string
+		err := r.Scan(&state, &id)
+		switch {
+		case !state.Answered():
+			t.Others = true
+		case id != "":
+			t.Made = append(t.Made, id)
+		}
+		return err
+	})
+	return t, err
+}
+
 // Acts are the sums of operations of one kind on a request, in minor units.
 type Acts struct {
 	Done, Unfinished int64

@@ -56,6 +56,15 @@ type Instruction struct {
 	// Target is what the journal knows of the request an operation acts on when it is sent; nothing of it goes into the
 	// key, nor into a body that must stay the same. The zero value: the journal does not know it.
 	Target Target
+	// Trace is what the journal knows besides of an operation in doubt when it is looked up; zero when it is sent.
+	Trace Trace
+}
+
+// Trace helps to tell an operation's own effect from others of its kind on the same target.
+type Trace struct {
+	SentAt int64    // microseconds since 1970: when it was first sent; 0 = nothing is told
+	Made   []string // the PSP's transaction ids of others that are done
+	Others bool     // another one is unfinished: what is found may be its
 }
 
 // Target is a payment request that an operation acts on, as the journal knows it.

@@ -2,7 +2,9 @@ package lyra
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/payment"
@@ -79,7 +81,8 @@ func (g *Gateway) lookAtOrder(in *payment.Instruction, o *order) (payment.Outcom
 }
 
 // lookRefund finds a refund among the credits of its transaction. The PSP shows the stamp (in the comment, or in metadata)
-// or does not; without it a credit of the same amount may be an earlier one, and a person decides.
+// or does not; without it what the journal knows tells: another refund's credit is not ours, and the only one of the amount made
+// since ours was sent is. The rest is for a person.
 func (g *Gateway) lookRefund(ctx context.Context, in *payment.Instruction, now *transaction) (payment.Outcome, error) {
 	left, err := remainder(now)
 	if err != nil {
@@ -98,7 +101,8 @@ func (g *Gateway) lookRefund(ctx context.Context, in *payment.Instruction, now *
 	if err != nil {
 		return payment.Outcome{Code: gateway.CodeOf(err), Message: err.Error()}, err
 	}
-	var alike int
+	alike := 0               // of the same amount, and perhaps ours
+	var fresh []*transaction // of them, those made since it was sent
 	for i := range list.Transactions {
 		c := &list.Transactions[i]
 		if c.Operation != "CREDIT" || c.Details.Parent != now.UUID {
@@ -107,9 +111,14 @@ func (g *Gateway) lookRefund(ctx context.Context, in *payment.Instruction, now *
 		if strings.Contains(string(c.Comment), in.Key) || stampOf(c.Metadata) == in.Key {
 			return g.showing(in, c)
 		}
-		if a, err := c.sum(); err != nil || a == in.Amount {
-			alike++
+		if a, err := c.sum(); (err != nil || a == in.Amount) && !anothers(in, c) {
+			if alike++; err == nil && in.Trace.SentAt > 0 && instant(c.Created).After(time.UnixMicro(in.Trace.SentAt).Add(-skew)) {
+				fresh = append(fresh, c)
+			}
 		}
+	}
+	if len(fresh) == 1 && !in.Trace.Others {
+		return g.showing(in, fresh[0])
 	}
 	if alike > 0 {
 		return payment.Outcome{}, gateway.Unsupported("a credit of this amount is there, and nothing tells whether it is this one")
@@ -118,6 +127,18 @@ func (g *Gateway) lookRefund(ctx context.Context, in *payment.Instruction, now *
 		return payment.Outcome{}, gateway.Unsupported("the credits are not all listed")
 	}
 	return g.never()
+}
+
+// skew is how far the PSP's clock may be from ours.
+const skew = 2 * time.Minute
+
+// anothers tells that a credit is certainly not this refund's: it bears another stamp, or another refund of ours has it. Its
+// time proves nothing: a journal that was lost has forgotten when something was sent first.
+func anothers(in *payment.Instruction, c *transaction) bool {
+	if strings.HasPrefix(string(c.Comment), "navette ") { // stamps are shown, and this is not ours
+		return true
+	}
+	return slices.Contains(in.Trace.Made, string(c.UUID))
 }
 
 // credited is the sum of the credits of a transaction that were not refused, in minor units.

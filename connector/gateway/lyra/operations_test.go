@@ -291,6 +291,7 @@ func TestLookups(t *testing.T) {
 		person = "the gateway cannot be asked"
 	)
 	most := lyrasim.Shows{OrderTransactions: true, OrderMetadata: true, PaymentOrderID: true, Comments: true, OwnOrderID: true}
+	sent := payment.Trace{SentAt: today().Add(day).UnixMicro()}
 	tests := []struct {
 		name   string
 		show   lyrasim.Shows
@@ -298,6 +299,7 @@ func TestLookups(t *testing.T) {
 		wait   time.Duration
 		before []op
 		op     op
+		made   bool   // the journal knows what those before gave
 		lost   string // the effect was there
 		cut    string // it was not
 	}{
@@ -309,7 +311,11 @@ func TestLookups(t *testing.T) {
 		{name: "first refund", wait: day, op: op{Operation: payment.Refund, Amount: eur(4500)}, lost: person, cut: never},
 		{name: "first refund, comments shown", show: most, wait: day, op: op{Operation: payment.Refund, Amount: eur(4500)}, lost: "done AUTHORISED 45.00 EUR", cut: never},
 		{name: "second refund like the first", wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24"}, lost: person, cut: person},
-		{name: "second refund like the first, comments shown", show: most, wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24"}, lost: "done AUTHORISED 45.00 EUR", cut: person},
+		{name: "second refund like the first, comments shown", show: most, wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24"}, lost: "done AUTHORISED 45.00 EUR", cut: never},
+		{name: "first refund, the journal asked", wait: day, op: op{Operation: payment.Refund, Amount: eur(4500), Trace: sent}, lost: "done AUTHORISED 45.00 EUR", cut: never},
+		{name: "second refund like the first, the journal asked", made: true, wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24", Trace: sent}, lost: "done AUTHORISED 45.00 EUR", cut: never},
+		{name: "second refund like the first, which is unfinished", wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24", Trace: payment.Trace{SentAt: sent.SentAt, Others: true}}, lost: person, cut: person},
+		{name: "a refund like one that the journal does not know", wait: day, before: []op{{Operation: payment.Refund, Amount: eur(4500)}}, op: op{Operation: payment.Refund, Amount: eur(4500), Date: "2026-11-24", Trace: payment.Trace{SentAt: sent.SentAt + time.Hour.Microseconds()}}, lost: person, cut: person},
 		{name: "second refund unlike the first", wait: day, before: []op{{Operation: payment.Refund, Amount: eur(1000)}}, op: op{Operation: payment.Refund, Amount: eur(4500)}, lost: person, cut: never},
 		{name: "refund of the rest", wait: day, before: []op{{Operation: payment.Refund, Amount: eur(1000)}}, op: op{Operation: payment.Refund}, lost: "done CAPTURED 100.00 EUR", cut: never},
 		{name: "duplicate", wait: day, op: op{Operation: payment.Duplicate, Reference: "FA26-9"}, lost: person, cut: person},
@@ -336,6 +342,11 @@ func TestLookups(t *testing.T) {
 				}
 				in := tt.op
 				in.TransactionID = tx
+				for _, m := range w.psp.Ledger().Transactions {
+					if tt.made && m.Operation == "CREDIT" {
+						in.Trace.Made = append(in.Trace.Made, m.UUID)
+					}
+				}
 				if got := w.act(t, in); got != payment.ErrUncertain.Error() {
 					t.Fatalf("%s: %s; want it uncertain", in.Operation, got)
 				}

@@ -9,8 +9,9 @@ import (
 )
 
 // Lookup tells what became of an instruction, as far as Sips can be asked: a duplicate by its own reference; a whole
-// capture, cancel or refund, and a modification, by how the transaction stands. Part of an amount leaves no trace that is
-// certainly ours: payment.ErrUnsupported, a person decides. payment.ErrUnknown: it had no effect. After other errors ask
+// capture, cancel or refund, and a modification, by how the transaction stands. Part of an amount was taken when the
+// transaction is worth so much less than just before; that it is not proves nothing, since only memory tells that Sips
+// shows it (M), and a restart forgets it: payment.ErrUnsupported, a person decides. payment.ErrUnknown: it had no effect. After other errors ask
 // again later.
 func (g *Gateway) Lookup(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
 	if in.Kind == payment.Request {
@@ -42,6 +43,9 @@ func (g *Gateway) Lookup(ctx context.Context, in *payment.Instruction) (payment.
 	}
 	if out, ok := g.already(in, t); ok {
 		return out, nil
+	}
+	if g.lowered(in, t) && (in.Operation == payment.Cancel || in.Operation == payment.Refund) {
+		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: ref, TransactionState: t.name}, nil
 	}
 	before := map[payment.Operation][]string{ // the statuses that such an operation, had it acted, would have ended
 		payment.Capture: {"TO_VALIDATE"},

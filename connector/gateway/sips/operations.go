@@ -98,9 +98,10 @@ func (g *Gateway) target(ctx context.Context, in *payment.Instruction, read bool
 	return reference, t, err
 }
 
-// act sends a capture, cancel or refund. A whole one reads the transaction first: Sips wants the amount.
+// act sends a capture, cancel or refund. A whole one reads the transaction first, since Sips wants the amount; a part of a
+// cancel or refund, so that what it is worth afterwards tells whether a lost answer was a yes.
 func (g *Gateway) act(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
-	ref, t, err := g.target(ctx, in, in.Amount.IsZero())
+	ref, t, err := g.target(ctx, in, in.Amount.IsZero() || in.Operation != payment.Capture)
 	if out, err, ended := g.aimed(in, ref, err); ended {
 		return out, err
 	}
@@ -112,6 +113,7 @@ func (g *Gateway) act(ctx context.Context, in *payment.Instruction) (payment.Out
 		if sum.IsZero() {
 			sum = t.left()
 		}
+		g.leaves(in.Key, ref, t.current)
 	}
 	return g.cash(ctx, in, ref, sum)
 }
@@ -251,6 +253,7 @@ func (g *Gateway) judge(in *payment.Instruction, r reply, ref string) (payment.O
 	switch meaning {
 	case accepted:
 		g.settle(in.Key)
+		g.answered(in.Key, ref)
 		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: ref, TransactionState: g.client.Clean(r.text("newStatus"))}, nil
 	case young:
 		return g.notYet(in), nil
@@ -259,6 +262,7 @@ func (g *Gateway) judge(in *payment.Instruction, r reply, ref string) (payment.O
 	case stop:
 		return payment.Outcome{Code: c.nv, Message: text}, &gateway.Error{Kind: payment.ErrStopped, Code: c.nv, Text: text}
 	case refused, ours:
+		g.answered(in.Key, ref)
 		nv := c.nv
 		if nv == "" || !strings.HasPrefix(nv, "NV-20") {
 			nv = gateway.CodeRefused
@@ -299,6 +303,42 @@ func (g *Gateway) notYet(in *payment.Instruction) payment.Outcome {
 		return g.no(in, gateway.CodeRefused, "25", g.say("ui.sips.25"))
 	}
 	return payment.Outcome{Verdict: payment.VerdictRetry, Code: gateway.CodeBusy, Message: g.codeText("25", ""), Wait: lagWait, Alone: true}
+}
+
+// leaves remembers what a transaction is worth before an operation leaves. Of two at once neither is told by it; a restart
+// forgets it.
+func (g *Gateway) leaves(key, ref string, sum payment.Amount) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.before) > 10_000 {
+		clear(g.before)
+	}
+	if w, busy := g.before[ref]; busy && w.key != key && w.key != "" && !w.told {
+		key = ""
+	}
+	g.before[ref] = worth{key: key, sum: sum}
+}
+
+// lowered tells whether a transaction is worth less by exactly an operation's amount than just before it left.
+func (g *Gateway) lowered(in *payment.Instruction, t *transaction) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.before[t.reference]
+	was.told = was.key == in.Key && !t.current.IsZero() && was.sum.Currency == in.Amount.Currency && t.current.Currency == in.Amount.Currency &&
+		in.Amount.Minor > 0 && t.current.Minor == was.sum.Minor-in.Amount.Minor
+	if was.told {
+		g.before[t.reference] = was
+	}
+	return was.told
+}
+
+// answered forgets it: Sips said yes or no.
+func (g *Gateway) answered(key, ref string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.before[ref].key == key {
+		delete(g.before, ref)
+	}
 }
 
 func (g *Gateway) settle(key string) {

@@ -49,8 +49,16 @@ type Gateway struct {
 	statuses      map[string]status
 	currencies    map[string]string // numeric by alphabetic
 
-	mu    sync.Mutex
-	early map[string]time.Time // by key: since when Sips does not know the transaction yet
+	mu     sync.Mutex
+	early  map[string]time.Time // by key: since when Sips does not know the transaction yet
+	before map[string]worth     // by transactionReference: what it was worth just before an operation left
+}
+
+// worth is what a transaction was worth when an operation was about to leave.
+type worth struct {
+	key  string // "": two were at once
+	sum  payment.Amount
+	told bool // a look-up was answered by it
 }
 
 // New makes the gateway; an error says which setting cannot be used. Nothing is sent.
@@ -68,7 +76,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.New("merchant: not 15 digits")
 	}
 	g := &Gateway{office: strings.TrimRight(o.URL, "/"), pages: strings.TrimRight(o.PaypageURL, "/"), merchant: o.Merchant, version: o.InterfaceVersion, keys: map[string]string{},
-		production: o.Production, lang: o.Lang, now: o.Now, codes: map[string]answerCode{}, statuses: map[string]status{}, currencies: currencies(), early: map[string]time.Time{}}
+		production: o.Production, lang: o.Lang, now: o.Now, codes: map[string]answerCode{}, statuses: map[string]status{}, currencies: currencies(), early: map[string]time.Time{}, before: map[string]worth{}}
 	if g.now == nil {
 		g.now = time.Now
 	}

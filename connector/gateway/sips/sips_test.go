@@ -202,11 +202,11 @@ func TestLookupAfterALostAnswer(t *testing.T) {
 		{"cancel whole", payment.Cancel, "TO_CAPTURE", 0, "lost", nil},
 		{"cancel whole, never arrived", payment.Cancel, "TO_CAPTURE", 0, "cut", payment.ErrUnknown},
 		{"cancel the whole by its amount", payment.Cancel, "TO_CAPTURE", 1000, "lost", nil},
-		{"cancel part", payment.Cancel, "TO_CAPTURE", 300, "lost", payment.ErrUnsupported},
+		{"cancel part", payment.Cancel, "TO_CAPTURE", 300, "lost", nil},
 		{"cancel part, never arrived", payment.Cancel, "TO_CAPTURE", 300, "cut", payment.ErrUnsupported},
 		{"refund whole", payment.Refund, "CAPTURED", 0, "lost", nil},
 		{"refund whole, never arrived", payment.Refund, "CAPTURED", 0, "cut", payment.ErrUnknown},
-		{"refund part", payment.Refund, "CAPTURED", 300, "lost", payment.ErrUnsupported},
+		{"refund part", payment.Refund, "CAPTURED", 300, "lost", nil},
 		{"refund part, never arrived", payment.Refund, "CAPTURED", 300, "cut", payment.ErrUnsupported},
 		{"lower", payment.Modify, "TO_CAPTURE", 600, "lost", nil},
 		{"lower, never arrived", payment.Modify, "TO_CAPTURE", 600, "cut", payment.ErrUnsupported},
@@ -230,6 +230,46 @@ func TestLookupAfterALostAnswer(t *testing.T) {
 				t.Errorf("look-up: verdict %v, state %s, error %v; want %v", out.Verdict, out.State, err, tt.want)
 			}
 		})
+	}
+}
+
+// A part is found by what the transaction is worth less: not after a restart, nor when two of them left at once.
+func TestLookupOfAPart(t *testing.T) {
+	b := open(t, sipssim.Options{}, func(o *sips.Options) { o.Production = false })
+	b.psp.Put(sipssim.Transaction{Reference: "T1", Status: "CAPTURED", Currency: "978", Amount: 1000, Current: 1000})
+	b.psp.Put(sipssim.Transaction{Reference: "T2", Status: "CAPTURED", Currency: "978", Amount: 1000, Current: 1000})
+	part := func(transaction, key string) *payment.Instruction {
+		in := operation(payment.Refund, transaction, eur(100))
+		in.ERPKey = key
+		in.Key = payment.NewKey(in)
+		if err := b.psp.SetFaults(sipssim.Fault{What: "lost"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Submit(t.Context(), in); !errors.Is(err, payment.ErrUncertain) {
+			t.Fatalf("submit: %v, want uncertain", err)
+		}
+		return in
+	}
+	one := part("T1", "1")
+	for range 2 {
+		if out, err := b.Lookup(t.Context(), one); err != nil || out.State != payment.Done {
+			t.Errorf("one part: %+v, %v; want done", out, err)
+		}
+	}
+	if next := part("T1", "2"); next != nil {
+		if out, err := b.Lookup(t.Context(), next); err != nil || out.State != payment.Done {
+			t.Errorf("the next part: %+v, %v; want done", out, err)
+		}
+	}
+	restarted := open(t, sipssim.Options{}, func(o *sips.Options) { o.Production = false })
+	restarted.psp.Put(sipssim.Transaction{Reference: "T1", Status: "CAPTURED", Currency: "978", Amount: 1000, Current: 900})
+	if _, err := restarted.Lookup(t.Context(), one); !errors.Is(err, payment.ErrUnsupported) {
+		t.Errorf("after a restart: %v, want a person", err)
+	}
+	for _, in := range []*payment.Instruction{part("T2", "3"), part("T2", "4")} {
+		if _, err := b.Lookup(t.Context(), in); !errors.Is(err, payment.ErrUnsupported) {
+			t.Errorf("two at once: %v, want a person", err)
+		}
 	}
 }
 
