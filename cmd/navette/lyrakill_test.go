@@ -63,6 +63,18 @@ fields:
 	return w
 }
 
+// calls counts what has reached the PSP.
+func (w *lyraWorld) calls() int { return total(w.psp.Ledger().Calls) }
+
+// untilCalled waits until the PSP hears of something new, and that many milliseconds: a daemon that is killed before it
+// sends proves little, and how long it takes to start is the machine's business. After 2s there is nothing to send.
+func untilCalled(calls func() int, more int) {
+	was := calls()
+	for end := time.Now().Add(2 * time.Second); calls() == was && time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	}
+	time.Sleep(time.Duration(more) * time.Millisecond)
+}
+
 // cull runs the daemon and kills it, n times; drop is asked before each run.
 func (w *lyraWorld) cull(t *testing.T, n int, drop func(i int)) (log string) {
 	t.Helper()
@@ -72,7 +84,7 @@ func (w *lyraWorld) cull(t *testing.T, n int, drop func(i int)) (log string) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(60+w.rng.IntN(200)) * time.Millisecond)
+		untilCalled(w.calls, w.rng.IntN(200))
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}

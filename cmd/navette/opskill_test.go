@@ -26,9 +26,17 @@ type opsKill struct {
 	*payboxWorld
 	put     func(n int, reference string) (op, target, amount string, row opsRow) // makes a transaction at the PSP
 	effects func() (map[string]int, error)                                        // by reference; the error: of a kind nobody asked for
+	calls   func() int                                                            // how many questions the PSP has had
 	life    func(i int) error                                                     // before the ith life
 	want    map[string]opsRow                                                     // by reference
 	files   []string
+}
+
+func total(calls map[string]int) (n int) {
+	for _, k := range calls {
+		n += k
+	}
+	return n
 }
 
 // drop puts a file of operations into the folder, and one of requests beside it where navette has an address.
@@ -56,7 +64,7 @@ func (k *opsKill) drop(t *testing.T, rows int, requests bool) {
 }
 
 // torment runs and kills the daemon, then lets it finish; what is uncertain is told as such in the end.
-func (k *opsKill) torment(t *testing.T, lives, rows int, shortest time.Duration, requests bool) (log string) {
+func (k *opsKill) torment(t *testing.T, lives, rows int, requests bool) (log string) {
 	t.Helper()
 	for i := range lives {
 		if i%2 == 0 {
@@ -71,7 +79,7 @@ func (k *opsKill) torment(t *testing.T, lives, rows int, shortest time.Duration,
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(shortest + time.Duration(k.rng.IntN(240))*time.Millisecond)
+		untilCalled(k.calls, k.rng.IntN(300))
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -131,6 +139,7 @@ func newKillPaybox(t *testing.T, seed uint64, share map[string]float64) *opsKill
 		}
 		return op, tx.Trans + "/" + tx.Call, amount, row
 	}
+	k.calls = func() int { return total(k.sim.Ledger().Calls) }
 	k.effects = func() (map[string]int, error) {
 		n, l := map[string]int{}, k.sim.Ledger()
 		var errs []error
@@ -155,7 +164,7 @@ func TestKillPaybox(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.configure(t, "public_url: https://pay.example\n"+string(config))
-	log := k.torment(t, 10, 6, 60*time.Millisecond, true)
+	log := k.torment(t, 10, 6, true)
 	doubts, err := k.check(t)
 	if err != nil {
 		t.Errorf("%v\n%s", err, tail(log))
@@ -219,6 +228,7 @@ func newKillSips(t *testing.T, seed uint64, lost float64) *opsKill {
 		w.sips.Put(tx)
 		return op, tx.Reference, amount, row
 	}
+	k.calls = func() int { return total(w.sips.LedgerNow().Calls) }
 	k.effects = func() (map[string]int, error) {
 		n, from, l := map[string]int{}, map[string]string{}, w.sips.LedgerNow()
 		for _, tr := range l.Transactions {
@@ -249,7 +259,7 @@ func newKillSips(t *testing.T, seed uint64, lost float64) *opsKill {
 func TestKillSips(t *testing.T) {
 	t.Parallel()
 	k := newKillSips(t, 7, 0.1)
-	log := k.torment(t, 12, 16, 150*time.Millisecond, false)
+	log := k.torment(t, 12, 16, false)
 	doubts, err := k.check(t)
 	if err != nil {
 		t.Errorf("%v\n%s", err, tail(log))
@@ -294,7 +304,7 @@ func TestKillOperationControls(t *testing.T) {
 			for seed := uint64(1); seed <= 4; seed++ {
 				k := m.open(t, seed)
 				k.binary = binary
-				k.torment(t, 1, 8, 200*time.Millisecond, false)
+				k.torment(t, 1, 8, false)
 				if _, err := k.check(t); err != nil {
 					t.Logf("noticed: %.200v", err)
 					return
