@@ -1,10 +1,39 @@
 package connector
 
 import (
+	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/navette-connect/navette/connector/config"
+	"github.com/navette-connect/navette/connector/journal"
 )
+
+// metaWatched + a flow's name is since when a file is expected of a flow that has had none, microseconds since 1970.
+const metaWatched = "expected."
+
+// Missing tells since when the next file of a flow is missing, as the journal knows it; false while it is not. now is in the
+// zone that hours and days are meant in.
+func Missing(ctx context.Context, j *journal.Journal, f *config.Flow, known journal.Flow, now time.Time) (due time.Time, late bool, err error) {
+	if f.Expect == (config.Expect{}) {
+		return time.Time{}, false, nil
+	}
+	if known.LastFileAt > 0 {
+		due, late = Late(f.Expect, journal.Time(known.LastFileAt), time.Time{}, now)
+		return due, late, nil
+	}
+	text, err := j.Meta(ctx, metaWatched+f.Name)
+	if err != nil || text == "" {
+		return time.Time{}, false, err
+	}
+	since, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("%s%s in the journal: %w", metaWatched, f.Name, err)
+	}
+	due, late = Late(f.Expect, time.Time{}, journal.Time(since), now)
+	return due, late, nil
+}
 
 // Late tells since when a flow's next file is missing; false while it is not. last is when its last file came, since when
 // it is watched (either may be zero); now is in the zone that hours and days are meant in.

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/navette-connect/navette/connector/config"
@@ -20,11 +21,10 @@ type Outlook struct {
 }
 
 // watch looks at what waits: for the metrics, for the line above, and for what does not come (a file that was expected,
-// an ERP that does not take its returns). It changes nothing. It is used by one goroutine.
+// an ERP that does not take its returns). It notes nothing but since when a first file is expected. It is used by one goroutine.
 type watch struct {
 	*engine
-	mark      int64 // last event counted
-	begun     time.Time
+	mark      int64                // last event counted
 	collected map[string]time.Time // by flow: when its returns were last looked for
 }
 
@@ -32,7 +32,7 @@ type watch struct {
 const watchEvery = 10 * time.Second
 
 func (w *watch) run(ctx context.Context) error {
-	w.begun, w.collected = w.now(), map[string]time.Time{}
+	w.collected = map[string]time.Time{}
 	if mark, err := w.j.LastEvent(ctx); err == nil {
 		w.mark = mark
 	}
@@ -127,8 +127,7 @@ func (w *watch) flow(ctx context.Context, f *Flow, waiting []journal.Waiting, no
 		return max(now.Sub(journal.Time(us)).Seconds(), 0)
 	}
 	w.meter.waiting(f.Name, held, known.Paused != "", known.LastFileAt, age(files), age(row), age(outbox))
-	w.expected(f, known, now)
-	return w.collect(ctx, f, now)
+	return errors.Join(w.expected(ctx, f, known, now), w.collect(ctx, f, now))
 }
 
 // dropped is since when the oldest file lies in a flow's folder, not taken; 0 for none.
@@ -142,30 +141,41 @@ func (w *watch) dropped(flow string) int64 {
 }
 
 // expected tells when a flow's file does not come.
-func (w *watch) expected(f *Flow, known journal.Flow, now time.Time) {
+func (w *watch) expected(ctx context.Context, f *Flow, known journal.Flow, now time.Time) error {
 	if f.Expect == (config.Expect{}) {
-		return
+		return nil
 	}
-	var last time.Time
-	if known.LastFileAt > 0 {
-		last = journal.Time(known.LastFileAt)
+	if known.LastFileAt == 0 { // it is expected from the first look on; a restart does not make it punctual
+		if since, err := w.j.Meta(ctx, metaWatched+f.Name); err != nil {
+			return err
+		} else if since == "" {
+			if err := w.j.Do(ctx, func(tx *journal.Tx) error {
+				return tx.SetMeta(metaWatched+f.Name, strconv.FormatInt(now.UnixMicro(), 10))
+			}); err != nil {
+				return err
+			}
+		}
 	}
-	since := w.begun
-	if !last.IsZero() {
-		since = time.Time{} // a restart does not make it punctual
+	due, late, err := Missing(ctx, w.j, &f.Flow, known, now.In(w.location))
+	if err != nil {
+		return err
 	}
 	key := "expect:" + f.Name
-	due, late := Late(f.Expect, last, since, now.In(w.location))
 	w.meter.late(f.Name, late)
 	if !late {
 		w.alarms.clear(w.log, key)
-		return
+		return nil
 	}
-	text := message.New("NV-3021.none", "flow", f.Name, "due", due.Format("02/01/2006 15:04"))
-	if !last.IsZero() {
-		text = message.New("NV-3021.since", "flow", f.Name, "due", due.Format("02/01/2006 15:04"), "last", last.In(w.location).Format("02/01/2006 15:04"))
+	w.alarms.report(w.log, key, &Trouble{Code: "NV-3021", Text: MissingText(f.Name, due, known, w.location)})
+	return nil
+}
+
+// MissingText says that a flow's file was due.
+func MissingText(flow string, due time.Time, known journal.Flow, in *time.Location) message.Text {
+	if known.LastFileAt == 0 {
+		return message.New("NV-3021.none", "flow", flow, "due", due.Format("02/01/2006 15:04"))
 	}
-	w.alarms.report(w.log, key, &Trouble{Code: "NV-3021", Text: text})
+	return message.New("NV-3021.since", "flow", flow, "due", due.Format("02/01/2006 15:04"), "last", journal.Time(known.LastFileAt).In(in).Format("02/01/2006 15:04"))
 }
 
 // collectLimit bounds how many returns that lie in `out` are held against the journal at a time.

@@ -65,7 +65,7 @@ func TestJSONValues(t *testing.T) {
 			`{"id":"d5","kind":"ack","name":"a.ack.csv","state":"fixed","published_at":""}`},
 		{"no rejects among an instruction's returns", writtenTo([]journal.Delivery{{ID: 1, Kind: "rejects"}, {ID: 2, Kind: "rejects:mend"}}, nil, clock{time.UTC}), `[]`},
 		{"a flow without a file", flowStatus{Files: map[string]int64{}, Rows: map[string]int64{}},
-			`{"files":{},"rows":{},"paused":false,"pause":"","last_file_at":null,"gateway":"","mapping":""}`},
+			`{"files":{},"rows":{},"paused":false,"pause":"","last_file_at":null,"gateway":"","mapping":"","due_at":null}`},
 		{"an empty tally", (&tally{errors: newFindings(0, "en"), holds: newFindings(0, "en"), warnings: newFindings(0, "en"), leftAside: newFindings(0, "en")}).view(&sample{name: "a.csv"}, "m"),
 			`{"file":"a.csv","flow":"","mapping":"m","rows":0,"left_out":0,"accepted":0,"held":0,"rejected":0,"skipped":0,"duplicate":0,"total":{},"errors":[],"holds":[],"warnings":[],"skips":[],"counts":{},"unusable":false}`},
 	}

@@ -6,11 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/navette-connect/navette/connector"
 	"github.com/navette-connect/navette/connector/config"
 	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -32,6 +35,9 @@ type flowStatus struct {
 	LastFileAt *string          `json:"last_file_at"` // RFC 3339; null: none yet
 	Gateway    string           `json:"gateway"`
 	Mapping    string           `json:"mapping"`
+	DueAt      *string          `json:"due_at"` // when the file was due that has not come; null: none is missing
+
+	late message.Text // the same for people
 }
 
 type gatewayStatus struct {
@@ -111,6 +117,14 @@ func statusOf(ctx context.Context, cfg *config.Config, j *journal.Journal) (stat
 				when := at.stamp(known.Flow.LastFileAt)
 				s.LastFileAt = &when
 			}
+			due, late, err := connector.Missing(ctx, j, f, known.Flow, time.Now().In(cfg.Process.Location))
+			if err != nil {
+				return v, err
+			}
+			if late {
+				when := at.stamp(due.UnixMicro())
+				s.DueAt, s.late = &when, connector.MissingText(name, due, known.Flow, cfg.Process.Location)
+			}
 		}
 		v.Flows[name] = s
 		g := v.Gateways[f.Gateway]
@@ -141,6 +155,9 @@ func (a *app) printStatus(cfg *config.Config, v statusView) error {
 		state := ""
 		if f.Paused {
 			state = a.say("ui.status.paused." + f.Pause)
+		}
+		if f.DueAt != nil {
+			state = strings.TrimSpace(state + " " + a.say("ui.status.late"))
 		}
 		last := "-"
 		if f.LastFileAt != nil {
@@ -179,6 +196,9 @@ func (a *app) printTodo(v statusView) error {
 			if n := f.Rows[string(s)]; n > 0 {
 				todo = append(todo, []string{"  " + a.count("ui.todo."+string(s)+".", n), "navette rows --state " + string(s) + " --flow " + name})
 			}
+		}
+		if f.DueAt != nil {
+			todo = append(todo, []string{"  " + f.late.In(a.lang()), "navette explain NV-3021"})
 		}
 		if f.Paused {
 			todo = append(todo, []string{"  " + a.say("ui.todo.paused", "flow", name), "navette resume " + name})

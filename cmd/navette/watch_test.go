@@ -53,6 +53,9 @@ func TestExpected(t *testing.T) {
 	w.rewrite(t, "quiet: 0s", "expect: {every: 1ms, collect: 1ms}, quiet: 0s")
 	s := w.serve(t)
 	s.logs(t, `"event":"trouble"`, "NV-3021")
+	if out := w.says(t, 0, "status"); !strings.Contains(out, "EN RETARD") || !strings.Contains(out, "navette explain NV-3021") {
+		t.Errorf("status does not show the late file:\n%s", out)
+	}
 	s.sends(t, "one", 2)
 	s.sent(t, "one", 2)
 	s.logs(t, `"event":"trouble"`, "NV-3022")
@@ -75,6 +78,9 @@ func TestExpected(t *testing.T) {
 		t.Fatal(err)
 	}
 	metric(`navette_file_late{flow="f"}`, "0")
+	if out := w.says(t, 0, "status"); strings.Contains(out, "EN RETARD") {
+		t.Errorf("status shows a file as late that came:\n%s", out)
+	}
 	metric(`navette_returns_uncollected{flow="f"}`, "0")
 }
 
