@@ -328,7 +328,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			return d.answer(it, out), true
 		case payment.VerdictRefused:
 			d.gate.open()
-			return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}, true
+			return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, PSPState: out.TransactionState, Amount: out.Amount}, true
 		case payment.VerdictRetry:
 			if errors.Is(err, payment.ErrStopped) {
 				d.gate.release()
@@ -376,7 +376,7 @@ func (d *dispatch) lookup(ctx context.Context, in *payment.Instruction) (payment
 
 // answer is what the journal keeps of an instruction the PSP took.
 func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer {
-	a := journal.Answer{ID: it.ID, State: out.State, Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, Link: out.Link}
+	a := journal.Answer{ID: it.ID, State: out.State, Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, Link: out.Link, PSPState: out.TransactionState, Amount: out.Amount}
 	if a.State == "" {
 		a.State = payment.Open
 		if it.Kind == payment.Operate {

@@ -30,7 +30,7 @@ func (d *dispatch) found(it *journal.Item, out payment.Outcome) journal.Answer {
 		return journal.Answer{ID: it.ID, State: payment.Held, Code: "NV-2102", Message: err.Error(), PaymentID: out.PaymentID}
 	}
 	if out.Verdict == payment.VerdictRefused {
-		return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}
+		return journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, PSPState: out.TransactionState, Amount: out.Amount}
 	}
 	return d.answer(it, out)
 }

@@ -347,7 +347,7 @@ func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journa
 	out, err := w.dispatch.lookup(ctx, &it.Instruction)
 	a := w.dispatch.answer(it, out)
 	if err == nil && out.Verdict == payment.VerdictRefused {
-		a = journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID}
+		a = journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, PSPState: out.TransactionState, Amount: out.Amount}
 	}
 	done := err == nil && a.State != payment.Pending
 	err2 := w.j.Do(ctx, func(tx *journal.Tx) error {

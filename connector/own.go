@@ -80,7 +80,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 				}
 				row := returnRow(l, state, code, text)
 				if l.Payment != "" && l.PaymentID != "" {
-					row.Event = &mappings.Event{Event: payment.Word(l.Payment), State: string(l.Payment), RequestID: l.PaymentID, URL: l.Link, TransactionID: l.TransactionID, Part: l.Part, Reason: l.AnswerMessage, Date: e.at(l.AnsweredAt)}
+					row.Event = &mappings.Event{Event: payment.Word(l.Payment), State: or(l.PSPState, string(l.Payment)), Amount: l.Told, RequestID: l.PaymentID, URL: l.Link, TransactionID: l.TransactionID, Part: l.Part, Reason: l.AnswerMessage, Date: e.at(l.AnsweredAt)}
 				}
 				return out.Write(row)
 			})
@@ -293,7 +293,7 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 			}
 			row := returnRow(&l, l.State, e.Code, e.Reason)
 			row.Part = e.Part
-			row.Event = &mappings.Event{Event: e.Word, State: string(e.State), Date: r.at(e.OccurredAt), Amount: signed(e), Method: e.Method, TransactionID: e.TransactionID, RequestID: e.PaymentID, URL: l.Link, Reason: e.Reason, Part: e.Part}
+			row.Event = &mappings.Event{Event: e.Word, State: or(e.PSPState, string(e.State)), Date: r.at(e.OccurredAt), Amount: signed(e), Method: e.Method, TransactionID: e.TransactionID, RequestID: e.PaymentID, URL: l.Link, Reason: e.Reason, Part: e.Part}
 			if e.Moved != 0 {
 				row.Event.Moved = payment.Amount{Minor: e.Moved, Currency: e.Amount.Currency}
 			}

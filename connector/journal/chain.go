@@ -17,7 +17,7 @@ import (
 // `verify` shows, is worth noting elsewhere.
 
 // chained are the columns under the chain, in their order.
-const chained = "id, instruction_id, flow, account, word, state, previous, amount, currency, moved, method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event"
+const chained = "id, instruction_id, flow, account, word, state, previous, amount, currency, moved, method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, psp_state"
 
 // link adds the record of events that were just appended.
 func (tx *Tx) link(list []Event) error {
@@ -73,6 +73,9 @@ func (l *linking) add(e *Event) {
 	l.number(e.RecordedAt)
 	for _, s := range [...]string{e.Code, e.Reason, e.PSPEvent} {
 		l.text(s)
+	}
+	if e.PSPState != "" { // the events of before have none, and their digests stand
+		l.text(e.PSPState)
 	}
 	l.h.Write(l.b) // a hash takes all
 	l.b = l.b[:0]
@@ -206,7 +209,7 @@ func (w *walk) peek(events *sql.Rows) error {
 	e := &w.next
 	*e = Event{}
 	if err := events.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
-		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent); err != nil {
+		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent, &e.PSPState); err != nil {
 		return fmt.Errorf("journal: event: %w", err)
 	}
 	e.Amount.Minor = amount.Int64

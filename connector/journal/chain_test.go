@@ -20,12 +20,14 @@ func TestChain(t *testing.T) {
 		{"an amount", "UPDATE event SET amount = 1 WHERE id = 5", "events 4 to 6"},
 		{"zero made none", "UPDATE event SET amount = NULL WHERE id = 3", "event 3: its amount"},
 		{"two texts shifted", "UPDATE event SET code = code || 's', reason = 'een' WHERE id = 2", "events 1 to 3"},
+		{"a state given", "UPDATE event SET psp_state = 'PAID' WHERE id = 2", "events 1 to 3"},
+		{"a state taken", "UPDATE event SET psp_state = '' WHERE id = 9", "events 7 to 9"},
 		{"one removed", "DELETE FROM event WHERE id = 5", "events 4 to 6: 2 of 3 are there"},
 		{"the last group removed", "DELETE FROM event WHERE id > 6; DELETE FROM chain WHERE id > 6", "its end was removed"},
 		{"the first group removed", "DELETE FROM event WHERE id < 4; DELETE FROM chain WHERE id = 3", "events 4 to 6 are not"},
 		{"a record removed", "DELETE FROM chain WHERE id = 6", "stand under no record"},
 		{"a record changed", "UPDATE chain SET digest = 'ff' WHERE id = 6", "events 4 to 6 are not"},
-		{"one added", "INSERT INTO event SELECT 10, instruction_id, flow, account, word, state, previous, amount, currency, moved, method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, '', tell FROM event WHERE id = 9", "from 10 on"},
+		{"one added", "INSERT INTO event SELECT 10, instruction_id, flow, account, word, state, previous, amount, currency, moved, method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, '', tell, psp_state FROM event WHERE id = 9", "from 10 on"},
 		{"chain made after the journal", "DELETE FROM chain WHERE id <= 9", ""},
 	}
 	for _, tt := range tests {
@@ -38,7 +40,11 @@ func TestChain(t *testing.T) {
 			for range 3 {
 				list := make([]journal.Event, 3)
 				for i := range list {
-					list[i] = journal.Event{InstructionID: 1, Flow: "a", Account: "psp", Word: payment.WordSent, State: payment.Open, Previous: payment.Sending, Amount: payment.Amount{Currency: "EUR"}, Code: "x", Reason: "seen"}
+					state := ""
+					if i == 2 {
+						state = "A_REMETTRE"
+					}
+					list[i] = journal.Event{PSPState: state, InstructionID: 1, Flow: "a", Account: "psp", Word: payment.WordSent, State: payment.Open, Previous: payment.Sending, Amount: payment.Amount{Currency: "EUR"}, Code: "x", Reason: "seen"}
 				}
 				if err := j.Do(t.Context(), func(tx *journal.Tx) error { return tx.AddEvents(list) }); err != nil {
 					t.Fatal(err)

@@ -191,9 +191,11 @@ type Answer struct {
 	Code, Message            string
 	PaymentID, TransactionID string
 	Link                     string
-	LookAt                   int64 // of Uncertain: when a look-up is believed; 0 = a person decides
-	PollAt                   int64 // of an answer that is followed by polling: first poll; 0 = none
-	Page                     *Page // of an open request whose PSP has no links: Digest and ExpiresAt; nil = none
+	PSPState                 string         // of an operation: the PSP's own word for where its transaction stands
+	Amount                   payment.Amount // as the PSP says it; counts where the operation gave none
+	LookAt                   int64          // of Uncertain: when a look-up is believed; 0 = a person decides
+	PollAt                   int64          // of an answer that is followed by polling: first poll; 0 = none
+	Page                     *Page          // of an open request whose PSP has no links: Digest and ExpiresAt; nil = none
 }
 
 // RecordAnswers writes answers with their events. An answer to an instruction that is no longer waiting for one is
@@ -243,10 +245,12 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		}
 		updates = append(updates, a.ID, string(a.State), a.Code, a.Message, a.PaymentID, a.TransactionID, a.Link, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
-			PaymentID: a.PaymentID, TransactionID: a.TransactionID, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
+			PaymentID: a.PaymentID, TransactionID: a.TransactionID, PSPState: a.PSPState, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
 			Tell: k.fixed && a.State.Answered()}
 		if k.amount.Valid {
 			e.Amount = payment.Amount{Minor: k.amount.Int64, Currency: k.currency}
+		} else if k.kind == payment.Operate {
+			e.Amount = a.Amount
 		}
 		events = append(events, e)
 		if a.Page != nil {

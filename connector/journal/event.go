@@ -21,7 +21,8 @@ type Event struct {
 	OccurredAt, RecordedAt   int64 // microseconds
 	Code, Reason             string
 	PSPEvent                 string
-	Tell                     bool // a status file tells it
+	PSPState                 string // of an operation: the PSP's own word for where its transaction stands
+	Tell                     bool   // a status file tells it
 
 	// Read with it:
 	Reference, Part, File string
@@ -37,15 +38,15 @@ func (tx *Tx) AddEvents(list []Event) error {
 	if err != nil {
 		return err
 	}
-	args := make([]any, 0, len(list)*18)
+	args := make([]any, 0, len(list)*20)
 	for i := range list {
 		e := &list[i]
 		e.ID, e.RecordedAt = id+int64(i), tx.Now
 		args = append(args, e.ID, e.InstructionID, e.Flow, e.Account, e.Word, string(e.State), string(e.Previous), minor(e.Amount), e.Amount.Currency, e.Moved,
-			e.Method, e.PaymentID, e.TransactionID, e.OccurredAt, e.RecordedAt, e.Code, e.Reason, e.PSPEvent, e.Tell)
+			e.Method, e.PaymentID, e.TransactionID, e.OccurredAt, e.RecordedAt, e.Code, e.Reason, e.PSPEvent, e.Tell, e.PSPState)
 	}
 	if err := tx.bulk(`INSERT INTO event (id, instruction_id, flow, account, word, state, previous, amount, currency, moved,
- method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, tell) VALUES `, 19, args); err != nil {
+ method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, tell, psp_state) VALUES `, 20, args); err != nil {
 		return err
 	}
 	changes := map[tallyKey]int64{}
@@ -77,14 +78,14 @@ func (tx *Tx) addTransaction(e *Event) error {
 }
 
 const eventColumns = `e.id, e.instruction_id, e.flow, e.account, e.word, e.state, e.previous, e.amount, e.currency, e.moved, e.method, e.payment_id, e.transaction_id,
- e.occurred_at, e.recorded_at, e.code, e.reason, e.psp_event, e.tell, i.reference, i.part, f.name, i.line, i.row_id, i.file_id
+ e.occurred_at, e.recorded_at, e.code, e.reason, e.psp_event, e.tell, e.psp_state, i.reference, i.part, f.name, i.line, i.row_id, i.file_id
  FROM event e JOIN instruction i ON i.id = e.instruction_id JOIN file f ON f.id = i.file_id WHERE `
 
 func (e *Event) scan(r *sql.Rows) error {
 	var amount sql.NullInt64
 	var name []byte
 	err := r.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
-		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent, &e.Tell, &e.Reference, &e.Part, &name, &e.Line, &e.RowID, &e.FileID)
+		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent, &e.Tell, &e.PSPState, &e.Reference, &e.Part, &name, &e.Line, &e.RowID, &e.FileID)
 	e.File = string(name)
 	if amount.Valid {
 		e.Amount.Minor = amount.Int64

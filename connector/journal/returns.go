@@ -20,6 +20,8 @@ type Line struct {
 	Link          string
 	AnsweredAt    int64 // microseconds, 0 = not answered
 	DocFields     []byte
+	PSPState      string         // of an operation: the PSP's own word for where its transaction stands; read with the fields
+	Told          payment.Amount // of the event that led to Payment; read with the fields
 
 	parts []Line // of a row with several instructions, while they are read
 }
@@ -44,21 +46,25 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 // document; fields: with the document's fields, too.
 func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) (list []Line, err error) {
 	read := 0
-	document, join := "NULL", ""
+	extra, join, last := "NULL, NULL, '', ''", "", ""
 	if fields {
-		document, join = "d.fields", " LEFT JOIN personal d ON d.row_id = r.document"
+		extra, join = "d.fields, e.amount, coalesce(e.currency, ''), coalesce(e.psp_state, '')", " LEFT JOIN personal d ON d.row_id = r.document"
+		last = " LEFT JOIN event e ON e.id = (SELECT max(x.id) FROM event x WHERE x.instruction_id = i.id AND x.state = i.state)"
 	}
-	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+document+`,
+	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+extra+`,
  coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
- FROM row r LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document
+ FROM row r LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+`
  WHERE r.file_id = ? AND r.id > ? ORDER BY r.id, i.id LIMIT ?`, []any{file, after, limit}, func(rows *sql.Rows) error {
 		var l Line
-		var amount sql.NullInt64
-		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields,
+		var amount, told sql.NullInt64
+		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields, &told, &l.Told.Currency, &l.PSPState,
 			&l.Part, &l.Payment, &l.AnswerCode, &l.AnswerMessage, &l.PaymentID, &l.TransactionID, &l.Link, &l.AnsweredAt)
-		l.FileID, l.Amount.Minor = file, amount.Int64
+		l.FileID, l.Amount.Minor, l.Told.Minor = file, amount.Int64, told.Int64
 		if !amount.Valid {
 			l.Amount = payment.Amount{}
+		}
+		if !told.Valid {
+			l.Told = payment.Amount{}
 		}
 		read++
 		if n := len(list); n > 0 && list[n-1].ID == l.ID {

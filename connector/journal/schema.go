@@ -175,6 +175,9 @@ ALTER TABLE notice ADD COLUMN transaction_id TEXT NOT NULL DEFAULT '';
 `, `
 -- What else has the same bytes, before they leave the spool.
 CREATE INDEX delivery_sha ON delivery (sha256);
+`, `
+-- The PSP's own word for where an operation's transaction stands, '' where it gave none.
+ALTER TABLE event ADD COLUMN psp_state TEXT NOT NULL DEFAULT '';
 `,
 }
 
