@@ -83,11 +83,14 @@ func (n *intake) decisions(ctx context.Context) error {
 		n.again = max(n.again, look.Again, 2*time.Millisecond)
 	}
 	var errs []error
-	for _, r := range look.Ready {
-		if r.File.Same(n.decidedFile) { // answered; it could not be moved away
-			errs = append(errs, fmt.Errorf("decisions %q: it is applied, and cannot be moved to %s", r.File.Name, n.flow.Done))
-			continue
+	for _, file := range files { // claimed before the process ended
+		if name, ours := strings.CutPrefix(file.Name, n.claimedDecisions()); ours {
+			if err := n.decideClaimed(ctx, file.Name, name); err != nil {
+				errs = append(errs, fmt.Errorf("decisions %q: %w", name, err))
+			}
 		}
+	}
+	for _, r := range look.Ready {
 		if err := n.decideBy(ctx, r.File); err != nil {
 			errs = append(errs, fmt.Errorf("decisions %q: %w", r.File.Name, err))
 		}
@@ -96,11 +99,59 @@ func (n *intake) decisions(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// decideBy applies one file of decisions, answers it, and moves it to `done`. Until it is moved it can be read again: a
-// decision of it that was applied is not applied twice.
+// claimedDecisions begins the names of files of decisions that this journal has claimed.
+func (n *intake) claimedDecisions() string { return fmt.Sprintf(".navette-%.8s-decisions-", n.j.ID) }
+
+// decideBy claims one file of decisions by a rename, so that nobody puts another in its place, and applies it if it is
+// still the one that had settled.
 func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 	box := n.flow.Inbox
-	from := box.Join(n.flow.Decisions, file.Name)
+	from, claimed := box.Join(n.flow.Decisions, file.Name), transports.SafeName(n.claimedDecisions(), file.Name, 255)
+	if l, ok := box.(transports.Leaser); ok {
+		if busy, known, err := l.Busy(ctx, from); err != nil || known && busy { // somebody is still writing
+			n.settle(50 * time.Millisecond)
+			return err
+		}
+	}
+	to := box.Join(n.flow.Decisions, claimed)
+	if err := box.Move(ctx, from, to); err != nil {
+		return err
+	}
+	now, err := box.Stat(ctx, to)
+	if err != nil {
+		return err
+	}
+	if !unchanged(&file, &now) {
+		return n.unclaim(ctx, to, from)
+	}
+	return n.decideClaimed(ctx, claimed, file.Name)
+}
+
+// unclaim lets a claimed file of decisions settle again under its own name.
+func (n *intake) unclaim(ctx context.Context, from, to string) error {
+	n.settle(max(n.flow.Quiet, 50*time.Millisecond))
+	return n.flow.Inbox.Move(ctx, from, to)
+}
+
+// unchanged tells whether a file is the one it was, whatever it is called.
+func unchanged(was, now *transports.File) bool {
+	f := *was
+	f.Name = now.Name
+	return f.Same(*now) && was.Owner == now.Owner
+}
+
+// decideClaimed applies one claimed file of decisions, answers it, and moves it to `done`. Until it is moved it is read
+// again: a decision of it that was applied is not applied twice.
+func (n *intake) decideClaimed(ctx context.Context, claimed, name string) error {
+	box := n.flow.Inbox
+	from := box.Join(n.flow.Decisions, claimed)
+	file, err := box.Stat(ctx, from)
+	if err != nil {
+		return err
+	}
+	if file.Same(n.decidedFile) { // answered; it could not be moved away
+		return fmt.Errorf("it is applied, and cannot be moved to %s", n.flow.Done)
+	}
 	r, err := box.Open(ctx, from)
 	if err != nil {
 		return err
@@ -111,6 +162,11 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 	}
 	if err != nil {
 		return err
+	}
+	if now, err := box.Stat(ctx, from); err != nil {
+		return err
+	} else if !unchanged(&file, &now) { // written while it was read: whose words these are is not known
+		return n.unclaim(ctx, from, box.Join(n.flow.Decisions, name))
 	}
 	digest, err := digestOf(bytes.NewReader(b))
 	if err != nil {
@@ -123,7 +179,7 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 		answers = append(answers, decided{State: "failed", Message: message.New(why).In(lang)})
 	}
 	for _, row := range rows {
-		answers = append(answers, n.decideRow(ctx, file, digest, row))
+		answers = append(answers, n.decideRow(ctx, file, name, digest, row))
 	}
 	d := n.flow.Mapping.Dialect()
 	a, err := n.fix(ctx, n.flow, 0, "decisions", d, func(w *mappings.Writer) error { return gocsv.MarshalCSV(answers, w) })
@@ -131,7 +187,7 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 		return err
 	}
 	done := journal.File{SHA256: digest, ReceivedAt: n.now().UnixMicro()}
-	a.Name = stem(label(file.Name)) + ".ack.csv"
+	a.Name = stem(label(name)) + ".ack.csv"
 	if err := n.j.Do(ctx, func(tx *journal.Tx) error {
 		_, err := tx.AddDelivery(a.Delivery, numbered)
 		return err
@@ -140,9 +196,9 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 	}
 	n.stir()
 	n.decidedFile = file
-	name := n.archiveName(&done, label(file.Name))
+	archived := n.archiveName(&done, label(name))
 	for i := 1; i < 1000; i++ {
-		if err = box.Move(ctx, from, box.Join(n.flow.Done, numbered(name, i))); !errors.Is(err, transports.ErrExists) {
+		if err = box.Move(ctx, from, box.Join(n.flow.Done, numbered(archived, i))); !errors.Is(err, transports.ErrExists) {
 			break
 		}
 	}
@@ -150,7 +206,7 @@ func (n *intake) decideBy(ctx context.Context, file transports.File) error {
 }
 
 // decideRow applies one line in the name of whoever the file belongs to.
-func (n *intake) decideRow(ctx context.Context, file transports.File, digest string, row toApprove) decided {
+func (n *intake) decideRow(ctx context.Context, file transports.File, name, digest string, row toApprove) decided {
 	answer := decided{ID: row.ID, Decision: row.Decision, Motif: row.Motif, State: "failed"}
 	lang := n.flow.Mapping.Locale
 	verb := verbOf(row.Decision)
@@ -158,8 +214,11 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 		answer.Message = message.New("ui.decisions.word", "word", oneLine(row.Decision)).In(lang)
 		return answer
 	}
-	who := or(file.Owner, "folder:"+n.flow.Name)
-	c := journal.Command{Verb: verb, Subject: strings.TrimSpace(row.ID), Reason: payment.WithoutMail(or(oneLine(strings.TrimSpace(row.Motif)), label(file.Name))), ActorKind: "file", ActorID: who, ActorName: n.named(who)}
+	who := or(file.Owner, nobody+n.flow.Name)
+	if file.Editable { // its owner may not have written it
+		who = nobody + n.flow.Name
+	}
+	c := journal.Command{Verb: verb, Subject: strings.TrimSpace(row.ID), Reason: payment.WithoutMail(or(oneLine(strings.TrimSpace(row.Motif)), label(name))), ActorKind: "file", ActorID: who, ActorName: n.named(who)}
 	if r := []rune(c.Reason); len(r) > 500 {
 		c.Reason = string(r[:500])
 	}
@@ -170,7 +229,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 			answer.State, answer.Message = was.State, was.Result
 			return nil
 		}
-		if err := n.mayDecide(tx, c); err != nil {
+		if err := n.mayDecide(tx, c, &file); err != nil {
 			return err
 		}
 		result, err := n.apply(tx, c, nil)
@@ -189,7 +248,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, digest str
 }
 
 // mayDecide refuses decisions about another flow's rows, and by whoever dropped the file they stood in.
-func (n *intake) mayDecide(tx *journal.Tx, c journal.Command) error {
+func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.File) error {
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
 		return n.wrong("ui.decide.id", "id", oneLine(c.Subject))
@@ -211,10 +270,13 @@ func (n *intake) mayDecide(tx *journal.Tx, c journal.Command) error {
 		return err
 	}
 	lang := n.flow.Mapping.Locale
+	known := !slices.Contains([]string{"", "0", n.UID}, f.DroppedBy)
 	switch {
 	case f.Flow != n.flow.Name:
 		return errors.New(message.New("ui.decisions.flow", "flow", f.Flow).In(lang))
-	case f.DroppedBy == c.ActorID && !slices.Contains([]string{"", "0", n.UID}, f.DroppedBy):
+	case known && by.Owner != f.DroppedBy && by.Editable: // whoever dropped the original may have written it
+		return errors.New(message.New("ui.decisions.editable").In(lang))
+	case known && by.Owner == f.DroppedBy:
 		return errors.New(message.New("ui.decisions.dropper").In(lang))
 	}
 	return nil

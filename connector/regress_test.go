@@ -99,6 +99,12 @@ func (b ownedBox) List(ctx context.Context, dir string) ([]transports.File, erro
 	return list, err
 }
 
+func (b ownedBox) Stat(ctx context.Context, path string) (transports.File, error) {
+	f, err := b.Box.Stat(ctx, path)
+	f.Owner = b.owner
+	return f, err
+}
+
 func newStage(t *testing.T, mapping string, answer func(in *payment.Instruction, n int) (payment.Outcome, error)) *stage {
 	s := &stage{t: t, dir: t.TempDir(), mapping: mapping, psp: &scripted{answer: answer}, name: "f"}
 	for _, d := range []string{"in", "out", "done", "rejected"} {

@@ -11,6 +11,9 @@ import (
 	"github.com/navette-connect/navette/connector/payment"
 )
 
+// nobody begins the author of decisions by a file whose owner names nobody: whoever may write in the folder.
+const nobody = "folder:"
+
 // second holds a release against the flow's four_eyes: above that amount two different people stand behind what is sent.
 // Whoever dropped the file is the first, where the folder tells who that was; else the first release is noted and a
 // release by somebody else is awaited, which the text says. "" and no error: it may go on.
@@ -35,7 +38,7 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 		return "", err
 	}
 	lang := or(e.Lang, "fr")
-	if nobody := "folder:"; c.ActorKind == "file" && (strings.HasPrefix(c.ActorID, nobody) || c.ActorID == "0" || c.ActorID == e.UID) {
+	if c.ActorKind == "file" && (strings.HasPrefix(c.ActorID, nobody) || c.ActorID == "0" || c.ActorID == e.UID) {
 		return "", errors.New(message.New("ui.second.nobody").In(lang)) // it may be whoever decided before
 	}
 	// Root and the service itself drop files for others: they are nobody.

@@ -41,6 +41,7 @@ type File struct {
 	ModTime  time.Time // as the place says; compared for equality, and for max_age
 	Identity string    // device and inode where there are such things, else ""
 	Owner    string    // number of the user it belongs to, "" when that names nobody here
+	Editable bool      // others than its owner may write it, as far as its mode tells
 	Links    int       // number of hard links, 0 when unknown
 }
 

@@ -179,6 +179,7 @@ func file(name string, st unix.Stat_t) transports.File {
 		ModTime:  time.Unix(int64(st.Mtim.Sec), int64(st.Mtim.Nsec)),
 		Identity: string(id),
 		Owner:    strconv.FormatUint(uint64(st.Uid), 10),
+		Editable: st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0,
 		Links:    int(st.Nlink),
 	}
 }
