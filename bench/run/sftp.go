@@ -26,7 +26,7 @@ type sftpServer struct {
 const roundTrip = 20 * time.Millisecond
 
 // sftp measures the Box of SFTP servers beside OpenSSH's sftp and rclone: many small files and one of 20 MB over a
-// delayed line, one of 200 MB on the loopback.
+// delayed line, one of 200 MB on the loopback, a folder of 50,000 names.
 func (b *bench) sftp(ctx context.Context) (err error) {
 	for _, tool := range []string{"/usr/sbin/sshd", "ssh-keygen", "sftp", "rclone"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -61,6 +61,45 @@ func (b *bench) sftp(ctx context.Context) (err error) {
 				return err
 			}
 		}
+	}
+	return b.listing(ctx, s)
+}
+
+// crowd is how many files the folder to list holds.
+const crowd = 50_000
+
+// listing lists a large folder with navette's Box, OpenSSH's sftp and rclone in turn.
+func (b *bench) listing(ctx context.Context, s *sftpServer) error {
+	dir := filepath.Join(s.dir, "crowd")
+	if err := fillFolder(dir, 1, 1); err != nil {
+		return err
+	}
+	for i := 1; i < crowd; i++ { // links are quicker made than files
+		if err := os.Link(filepath.Join(dir, "f000000"), filepath.Join(dir, fmt.Sprintf("f%06d", i))); err != nil {
+			return err
+		}
+	}
+	times := map[string][]float64{}
+	for range b.pairs {
+		for _, who := range []string{"navette", "openssh", "rclone"} {
+			p, err := b.program(s, who, s.near, "list", dir, "")
+			if err != nil {
+				return err
+			}
+			u, err := b.measure(ctx, p)
+			if err != nil || u.exit != 0 {
+				return errors.Join(err, fmt.Errorf("%s ended with %d (%s)", who, u.exit, u.log))
+			}
+			times[who] = append(times[who], u.wall.Seconds())
+		}
+	}
+	for _, who := range []string{"openssh", "rclone"} {
+		var ratios []float64
+		for i, t := range times[who] {
+			ratios = append(ratios, t/times["navette"][i])
+		}
+		b.report.atLeast(fmt.Sprintf("sftp list %d names, times as fast as %s", crowd, who), median(ratios), 1,
+			fmt.Sprintf("%.2f s, %s %.2f s", median(times["navette"]), who, median(times[who])))
 	}
 	return nil
 }
@@ -112,33 +151,9 @@ func (b *bench) moveFiles(ctx context.Context, s *sftpServer, who, way, dir, por
 	if err := os.Mkdir(filepath.Join(s.dir, "to"), 0o755); err != nil {
 		return usage{}, err
 	}
-	known := filepath.Join(s.dir, "known")
-	if err := os.WriteFile(known, []byte("[127.0.0.1]:"+port+" "+s.hostKey+"\n"), 0o600); err != nil {
+	p, err := b.program(s, who, port, way, remote, local)
+	if err != nil {
 		return usage{}, err
-	}
-	p := process{name: "sftp-" + who}
-	switch who {
-	case "navette":
-		p.path = filepath.Join(b.bin, "sftp")
-		p.args = []string{"-address", "127.0.0.1:" + port, "-user", s.user, "-key", s.key, "-host-key", s.hostKey, way, remote, local}
-	case "openssh":
-		batch := filepath.Join(s.dir, "batch")
-		if err := os.WriteFile(batch, []byte(fmt.Sprintf("%s %s/* %s/\n", way, map[string]string{"get": remote, "put": local}[way], filepath.Join(s.dir, "to"))), 0o600); err != nil {
-			return usage{}, err
-		}
-		p.path = "sftp"
-		p.args = []string{"-q", "-b", batch, "-F", "none", "-i", s.key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + known, "-P", port, s.user + "@127.0.0.1"}
-	case "rclone":
-		p.path = "rclone"
-		server := fmt.Sprintf(":sftp,host=127.0.0.1,port=%s,user=%s,key_file=%s,disable_hashcheck=true:", port, s.user, s.key)
-		from, to := server+remote, local
-		if way == "put" {
-			from, to = local, server+remote
-		}
-		p.args = []string{"--config", os.DevNull, "copy", "--transfers", "16", "--checkers", "16", from, to}
-	}
-	if found, err := exec.LookPath(p.path); err == nil {
-		p.path = found
 	}
 	u, err := b.measure(ctx, p)
 	if err == nil && u.exit != 0 {
@@ -161,6 +176,49 @@ func (b *bench) moveFiles(ctx context.Context, s *sftpServer, who, way, dir, por
 		}
 	}
 	return u, nil
+}
+
+// program is one of the three at work: way is get, put or list.
+func (b *bench) program(s *sftpServer, who, port, way, remote, local string) (process, error) {
+	known := filepath.Join(s.dir, "known")
+	if err := os.WriteFile(known, []byte("[127.0.0.1]:"+port+" "+s.hostKey+"\n"), 0o600); err != nil {
+		return process{}, err
+	}
+	p := process{name: "sftp-" + who}
+	switch who {
+	case "navette":
+		p.path = filepath.Join(b.bin, "sftp")
+		p.args = []string{"-address", "127.0.0.1:" + port, "-user", s.user, "-key", s.key, "-host-key", s.hostKey, way, remote}
+		if way != "list" {
+			p.args = append(p.args, local)
+		}
+	case "openssh":
+		batch := filepath.Join(s.dir, "batch")
+		line := fmt.Sprintf("%s %s/* %s/\n", way, map[string]string{"get": remote, "put": local}[way], filepath.Join(s.dir, "to"))
+		if way == "list" {
+			line = "ls -1 " + remote + "\n"
+		}
+		if err := os.WriteFile(batch, []byte(line), 0o600); err != nil {
+			return process{}, err
+		}
+		p.path = "sftp"
+		p.args = []string{"-q", "-b", batch, "-F", "none", "-i", s.key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + known, "-P", port, s.user + "@127.0.0.1"}
+	case "rclone":
+		p.path = "rclone"
+		server := fmt.Sprintf(":sftp,host=127.0.0.1,port=%s,user=%s,key_file=%s,disable_hashcheck=true:", port, s.user, s.key)
+		from, to := server+remote, local
+		if way == "put" {
+			from, to = local, server+remote
+		}
+		p.args = []string{"--config", os.DevNull, "copy", "--transfers", "16", "--checkers", "16", from, to}
+		if way == "list" {
+			p.args = []string{"--config", os.DevNull, "lsf", from}
+		}
+	}
+	if found, err := exec.LookPath(p.path); err == nil {
+		p.path = found
+	}
+	return p, nil
 }
 
 // fillFolder makes n files of one size.

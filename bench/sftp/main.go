@@ -1,8 +1,9 @@
 // Command sftp gets and puts files with navette's Box of SFTP servers, for the yardstick `sftp` of bench/run.
 //
 //	sftp -address H:P -user U -key FILE -host-key LINE get|put REMOTE-DIR LOCAL-DIR
+//	sftp … list REMOTE-DIR
 //
-// get reads every file of REMOTE-DIR into LOCAL-DIR; put publishes every file of
+// list prints the number of files. get reads every file of REMOTE-DIR into LOCAL-DIR; put publishes every file of
 // LOCAL-DIR into REMOTE-DIR under temporary names that are renamed.
 package main
 
@@ -34,8 +35,8 @@ func run(ctx context.Context) (err error) {
 	key := flag.String("key", "", "file of the private key")
 	flag.StringVar(&host, "host-key", "", "the server's key")
 	flag.Parse()
-	if flag.NArg() != 3 {
-		return errors.New("get|put REMOTE-DIR LOCAL-DIR are wanted")
+	if flag.NArg() != 3 && (flag.NArg() != 2 || flag.Arg(0) != "list") {
+		return errors.New("get|put REMOTE-DIR LOCAL-DIR, or list REMOTE-DIR, are wanted")
 	}
 	secret, err := os.ReadFile(*key)
 	if err != nil {
@@ -49,6 +50,10 @@ func run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
 	remote, local := flag.Arg(1), flag.Arg(2)
 	switch flag.Arg(0) {
+	case "list":
+		files, err := b.List(ctx, remote)
+		fmt.Println(len(files))
+		return err
 	case "get":
 		files, err := b.List(ctx, remote)
 		if err != nil {

@@ -50,6 +50,7 @@ func (h *handler) dir(p string) string { return filepath.Join(h.s.o.Dir, filepat
 
 // Fileread opens a file for reading.
 func (h *handler) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	h.s.count(r.Method)
 	f, err := os.Open(h.real(r.Filepath))
 	if err != nil {
 		return nil, plain(err)
@@ -117,6 +118,7 @@ func (r *reading) Close() error {
 
 // Filewrite opens a file for writing.
 func (h *handler) Filewrite(r *sftp.Request) (io.WriterAt, error) {
+	h.s.count(r.Method)
 	if h.s.has(ReadOnly) {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
@@ -153,6 +155,7 @@ func (w *writing) WriteAt(p []byte, at int64) (int, error) {
 
 // Filecmd changes names and rights.
 func (h *handler) Filecmd(r *sftp.Request) error {
+	h.s.count(r.Method)
 	if h.s.has(ReadOnly) {
 		return sftp.ErrSSHFxPermissionDenied
 	}
@@ -221,6 +224,7 @@ func plain(err error) error {
 
 // Filelist lists folders and describes files.
 func (h *handler) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	h.s.count(r.Method)
 	switch r.Method {
 	case "List":
 		entries, err := os.ReadDir(h.dir(r.Filepath))
@@ -242,6 +246,7 @@ func (h *handler) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 
 // Lstat describes without following links.
 func (h *handler) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
+	h.s.count("Lstat")
 	return h.describe(r.Filepath, os.Lstat)
 }
 

@@ -109,11 +109,12 @@ type Server struct {
 	faults Faults
 	seen   map[string]time.Time // when a growing file was first looked at
 	conns  map[net.Conn]bool
+	asked  map[string]int // requests about files, by kind
 }
 
 // New prepares a server.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, faults: maps.Clone(o.Faults), seen: map[string]time.Time{}, conns: map[net.Conn]bool{}}
+	s := &Server{o: o, faults: maps.Clone(o.Faults), seen: map[string]time.Time{}, conns: map[net.Conn]bool{}, asked: map[string]int{}}
 	if info, err := os.Stat(o.Dir); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s is no folder to serve: %w", o.Dir, errors.Join(err, os.ErrInvalid))
 	}
@@ -181,6 +182,22 @@ func (s *Server) Fingerprint() string { return ssh.FingerprintSHA256(s.host.Publ
 
 // Logins counts the attempts to log in.
 func (s *Server) Logins() int { return int(s.logins.Load()) }
+
+// Requests counts what was asked about files since the last call, by kind: List (a whole folder), Stat, Lstat, Get, Put,
+// Rename and so on.
+func (s *Server) Requests() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = map[string]int{}
+	return asked
+}
+
+func (s *Server) count(kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[kind]++
+}
 
 // Switch changes the faults; connections that are open have the new ones at once.
 func (s *Server) Switch(f Faults) {

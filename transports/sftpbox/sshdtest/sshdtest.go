@@ -65,6 +65,22 @@ func Path(t testing.TB) string {
 	return ""
 }
 
+// SFTPServer gives OpenSSH's own program for the subsystem, which has a log. Without one the test is skipped; where CI is
+// set it fails.
+func SFTPServer(t testing.TB) string {
+	t.Helper()
+	for _, p := range []string{"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server", "/usr/lib/ssh/sftp-server"} {
+		if _, err := os.Stat(p); err == nil {
+			return p
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("there is no sftp-server: install openssh-sftp-server")
+	}
+	t.Skip("there is no sftp-server: install openssh-sftp-server")
+	return ""
+}
+
 // Start runs a server until the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
