@@ -40,6 +40,8 @@ type intake struct {
 	down     bool            // the folder could not be listed in this pass
 	idleAt   int64           // version of the journal in which no file of the flow was alive, and the flow not paused; 0 = none
 	oldest   atomic.Int64    // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
+	marked   atomic.Int64    // newest event that the folder's marker tells of
+	sight    sight           // of its marker on a server; the engine's mu guards it
 
 	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought
 	taken map[string]shape // files that were taken where they lie; nil: not asked yet
@@ -53,6 +55,10 @@ func (n *intake) pass(ctx context.Context) error {
 		n.device, n.folder = "", ""
 	}
 	if err := n.mounted(ctx, n.flow.Name, n.flow.Inbox, n.flowFolders()...); err != nil { // before a folder is made beneath a share
+		n.down = true
+		return err
+	}
+	if err := n.vouch(ctx); err != nil {
 		n.down = true
 		return err
 	}

@@ -35,7 +35,7 @@ type engine struct {
 	recovering atomic.Bool  // nothing is sent: the journal is not the one that worked here
 	unread     atomic.Bool  // so, too, while a marker cannot be read
 	consult    atomic.Int64 // until when everything is looked up before it is sent, microseconds since 1970
-	marked     atomic.Int64 // newest event that the markers tell of
+	telling    sync.Mutex   // of takeOver
 
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
@@ -192,7 +192,7 @@ func (e *engine) stilled(flow string) bool {
 
 // begin takes over what an earlier process left.
 func (e *engine) begin(ctx context.Context) error {
-	if err := e.takeOver(ctx); err != nil {
+	if err := e.takeOver(ctx, true); err != nil {
 		return err
 	}
 	if err := e.pauses(ctx); err != nil {
@@ -244,10 +244,15 @@ func (c *Connector) Run(ctx context.Context) error {
 		run("report", r.run)
 	}
 	run("decide", e.decideLoop)
-	run("marker", e.markLoop)
+	run("marker", e.readLoop)
+	for _, n := range e.marking() {
+		run("marker", n.markLoop)
+	}
 	run("watch", (&watch{engine: e}).run)
 	loops.Wait()
-	if err := e.mark(context.WithoutCancel(ctx)); err != nil {
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), markEvery) // a server may be away
+	defer done()
+	if err := e.mark(last); err != nil {
 		e.log.Warn().Str("event", "marker").Err(err).Msg("the journal's marker was not written")
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -368,43 +373,36 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		}
 		return err
 	}
+	passing, end := context.WithCancel(ctx)
+	round := e.visits()
+	rest := func() {
+		end()
+		round.all.Wait()
+	}
+	defer rest()
 	var errs []error
 	note := func(err error) {
 		if err != nil {
 			errs = append(errs, err)
 		}
 	}
-	taken := func() bool { // true when nothing is left to take
-		errs = nil
-		wait := time.Duration(0)
-		settling := 0
-		for _, n := range e.intakes {
-			note(n.pass(ctx))
-			if n.settling > 0 {
-				settling += n.settling
-				wait = max(wait, n.again)
-			}
-		}
-		if settling > 0 {
-			e.sleep(ctx, "settle", max(wait, time.Millisecond))
-			e.wakeOne("once")
-		}
-		return settling == 0
-	}
 	for ctx.Err() == nil {
-		done := taken()
-		for _, r := range e.reports {
-			note(r.pass(ctx, false))
-		}
-		if err := errors.Join(errs...); fatal(err) || sending.Err() != nil {
+		errs = nil
+		round.pass(passing)
+		if err := round.err(); fatal(err) || sending.Err() != nil {
 			return errors.Join(err, finish())
 		}
-		if done && e.sent(ctx, patient, note) {
+		if round.done() && e.sent(ctx, patient, note) {
 			break
 		}
 		e.sleep(ctx, "pause", 30*time.Millisecond) // many answers, one look
-		e.sleep(ctx, "once", 250*time.Millisecond)
+		e.sleep(ctx, "once", late)
+		if round.came() && round.done() && e.sent(ctx, patient, note) { // visited again they would be late again
+			break
+		}
 	}
+	rest() // none is under way, unless ctx ended
+	note(round.err())
 	for _, f := range e.follows {
 		if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollNow(f.account.Account) }); err != nil {
 			note(err)
@@ -415,12 +413,10 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 	note(finish())
 	for ctx.Err() == nil && e.tidy(ctx) == time.Millisecond { // what could not be done now is done by the next pass
 	}
-	note(e.mark(ctx))
-	for _, r := range e.reports {
-		for range 2 { // a result makes a file finished; what it published is noted by the second
-			note(r.pass(ctx, true))
-		}
-	}
+	marked := make(chan error, 1)
+	go func() { marked <- e.mark(ctx) }() // beside the returns: it is awaited below
+	note(round.finish(ctx))
+	note(<-marked)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -436,12 +432,21 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 // sent tells whether nothing is left to send or to look up within patient.
 func (e *engine) sent(ctx context.Context, patient time.Duration, note func(error)) bool {
 	now := e.now()
+	if e.unread.Load() {
+		note(errors.New("no marker of the journal could be read: nothing is sent until one can"))
+		return true
+	}
 	if e.recovering.Load() {
 		note(errors.New("the journal is not the one that worked here: nothing is sent (navette recover)"))
 		return true
 	}
 	for _, d := range e.dispatches {
 		if d.halt.is() {
+			_, sure, why := d.halt.seen()
+			if g, err := e.j.Gateway(ctx, d.account.Account); sure && why == "" && err == nil && g.Stopped == "" { // it waited for a marker
+				e.wakeOne("dispatch:" + d.account.Account)
+				return false
+			}
 			note(fmt.Errorf("gateway %s is stopped", d.account.Name))
 			continue
 		}

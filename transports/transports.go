@@ -122,7 +122,12 @@ type Connecter interface {
 	Connect(ctx context.Context) error
 }
 
-// Replacer is the ability to write a small file whole in place of another of that name, or of none.
+// Replacer is the ability to write a small file whole in place of another of that name, or of none. Where a place cannot
+// do that at once, an interruption can leave path free: then the former file stands under Former(path). After an error
+// either of them may be there, whole. ErrRefused where the place allows none of that.
 type Replacer interface {
 	Replace(ctx context.Context, path string, r io.Reader, mode uint32) error
 }
+
+// Former is where Replace leaves the file that path named before, if it is interrupted.
+func Former(path string) string { return path + "~" }

@@ -124,8 +124,8 @@ func TestKillSFTP(t *testing.T) {
 	}
 }
 
-// onPartner serves a world's folders by the rehearsal server.
-func (w *world) onPartner(t testing.TB, more string, faults ...string) *partner.Server {
+// servePartner runs the rehearsal server, and gives what a transport says of it: address, user, password and host key.
+func (w *world) servePartner(t testing.TB, faults ...string) (*partner.Server, string) {
 	t.Helper()
 	parsed, err := partner.ParseFaults(faults)
 	if err != nil {
@@ -152,7 +152,14 @@ func (w *world) onPartner(t testing.TB, more string, faults ...string) *partner.
 	if err := os.WriteFile(password, []byte("canary-password\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.remote(t, fmt.Sprintf("{type: sftp, address: %q, user: erp, password: {file: %s}, host_keys: [%q], timeout: 5s%s}", l.Addr(), password, p.HostKey(), more))
+	return p, fmt.Sprintf("type: sftp, address: %q, user: erp, password: {file: %s}, host_keys: [%q]", l.Addr(), password, p.HostKey())
+}
+
+// onPartner serves a world's folders by the rehearsal server.
+func (w *world) onPartner(t testing.TB, more string, faults ...string) *partner.Server {
+	t.Helper()
+	p, place := w.servePartner(t, faults...)
+	w.remote(t, "{"+place+", timeout: 5s"+more+"}")
 	return p
 }
 

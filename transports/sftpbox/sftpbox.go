@@ -1,7 +1,7 @@
 // Package sftpbox is the Box of folders on a partner's SFTP server.
 //
 // One connection a Box is kept, watched and made anew; every request on it has a deadline. Names are claimed and given
-// by plain RENAME to names that are free, never by replacing; bytes that were read are believed only when their number
+// by plain RENAME to names that are free, never by replacing (but for what Replace is asked to); bytes that were read are believed only when their number
 // is the file's size before and after. Servers differ: what one refuses beyond that (chmod, fstat, fsync, mkdir) is
 // done without.
 package sftpbox
@@ -66,6 +66,7 @@ var (
 	_ transports.Claimer   = (*Box)(nil)
 	_ transports.Parallel  = (*Box)(nil)
 	_ transports.Connecter = (*Box)(nil)
+	_ transports.Replacer  = (*Box)(nil)
 )
 
 // The bounds of one connection.

@@ -4,9 +4,12 @@ package transportstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"testing/iotest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +25,7 @@ func abilities() []Check {
 		{"busy", "Busy tells a file that is open for writing, is not disturbed by readers, and leaves no lease behind.", busy},
 		{"mount", "Mount says the same of a missing folder as of the one above it, and tells another device from the root file system.", mountOf},
 		{"place", "Place stays the same for a folder, and its folder changes when that is made anew; ErrFolder without one.", placeOf},
+		{"replace", "Replace puts a whole file in place of another, or of none, leaves nothing beside it, and the former one when it fails.", replace},
 		{"sweep", "Sweep removes what an interrupted Publish left, and nothing else.", sweep},
 		{"sweep/live", "Sweep spares a Publish that is under way.", sweepLive},
 	}
@@ -234,6 +238,31 @@ func (t *trial) tempName() string {
 		t.fatalf("while a file is written no name begins with %q", transports.TempPrefix)
 	}
 	return temp
+}
+
+func replace(t *trial) {
+	r := ability[transports.Replacer](t)
+	act := func(path, text string) error {
+		return r.Replace(t.ctx, path, strings.NewReader(text), 0o640)
+	}
+	t.write("y.csv", "of another")
+	for _, text := range []string{"first", pattern(100_000), "", "last"} {
+		t.want("Replace", act(t.at("x.csv"), text), nil)
+		t.holds(t.here("x.csv"), text)
+		t.names(t.Home.Here, "x.csv", "y.csv")
+	}
+	t.want("Replace in no folder", act(t.Box.Join(t.at("none"), "x.csv"), "text"), transports.ErrFolder)
+	t.want("Replace of a bad name", act(t.at("a/b"), "text"), transports.ErrRefused)
+	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("broken")))
+	t.want("Replace by a broken source", r.Replace(t.ctx, t.at("x.csv"), broken, 0o640), transports.ErrRetry)
+	t.holds(t.here("x.csv"), "last")
+	t.must(os.Symlink(t.here("y.csv"), t.here("link.csv")))
+	t.want("Replace of a link", act(t.at("link.csv"), "text"), nil)
+	t.holds(t.here("link.csv"), "text")
+	t.holds(t.here("y.csv"), "of another")
+	t.must(os.Rename(t.here("link.csv"), transports.Former(t.here("z.csv")))) // as an interruption leaves it
+	t.want("Replace after an interruption", act(t.at("z.csv"), "new"), nil)
+	t.holds(t.here("z.csv"), "new")
 }
 
 func sweep(t *trial) {

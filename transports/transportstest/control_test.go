@@ -67,6 +67,18 @@ func (b overwrites) Publish(ctx context.Context, path string, r io.Reader, mode 
 
 func (overwrites) Move(_ context.Context, from, to string) error { return os.Rename(from, to) }
 
+// writesOver replaces by writing into what is there.
+type writesOver struct{ *local.Box }
+
+func (writesOver) Replace(_ context.Context, path string, r io.Reader, mode uint32) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, os.FileMode(mode))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
 // looksFirst asks whether the name is free, then renames: right until two do it at once.
 type looksFirst struct{ *local.Box }
 
@@ -220,6 +232,7 @@ func TestControls(t *testing.T) {
 		{"inPlace", func(b *local.Box) transports.Box { return inPlace{b} }, []string{"publish/absent", "publish/source"}},
 		{"visibleTemp", func(b *local.Box) transports.Box { return visibleTemp{b} }, []string{"publish/absent"}},
 		{"overwrites", func(b *local.Box) transports.Box { return overwrites{b} }, []string{"publish/exists", "publish/race", "move/exists", "move/race/target"}},
+		{"writesOver", func(b *local.Box) transports.Box { return writesOver{b} }, []string{"replace"}},
 		{"looksFirst", func(b *local.Box) transports.Box { return looksFirst{b} }, []string{"move/race/target"}},
 		{"copies", func(b *local.Box) transports.Box { return copies{b} }, []string{"move", "move/race/apart"}},
 		{"followsLinks", func(b *local.Box) transports.Box { return followsLinks{b} }, []string{"list/plain", "list/folder", "open/hostile"}},
