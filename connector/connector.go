@@ -10,7 +10,7 @@
 //	decide.go    what people decide: resolve.go (doubt), undo.go, second.go (four eyes), approve.go (by file)
 //	erase.go     what is erased or grows too old: blanked, and its bytes out of the spool (purge.go)
 //	marker.go    a journal that has forgotten sends nothing
-//	run.go       starts, wakes and stops the loops
+//	run.go       starts, wakes and stops the loops; visit.go: what `once` does instead
 //
 // The journal is the truth; each step is idempotent, so that recovery is to run the step again.
 package connector

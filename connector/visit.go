@@ -3,8 +3,11 @@ package connector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/navette-connect/navette/connector/journal"
 )
 
 // visit is what `once` does at one pair of places, in and out: its flows are passed one after the other, in the order of
@@ -145,4 +148,62 @@ func (vs *visits) finish(ctx context.Context) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// sent tells whether nothing is left to send or to look up within patient.
+func (e *engine) sent(ctx context.Context, patient time.Duration, note func(error)) bool {
+	now := e.now()
+	if e.unread.Load() {
+		note(errors.New("no marker of the journal could be read: nothing is sent until one can"))
+		return true
+	}
+	if e.recovering.Load() {
+		note(errors.New("the journal is not the one that worked here: nothing is sent (navette recover)"))
+		return true
+	}
+	for _, d := range e.dispatches {
+		if d.halt.is() {
+			_, sure, why := d.halt.seen()
+			if g, err := e.j.Gateway(ctx, d.account.Account); sure && why == "" && err == nil && g.Stopped == "" { // it waited for a marker
+				e.wakeOne("dispatch:" + d.account.Account)
+				return false
+			}
+			note(fmt.Errorf("gateway %s is stopped", d.account.Name))
+			continue
+		}
+		if wait, fails := d.gate.state(now); wait > patient || fails > 3 {
+			note(fmt.Errorf("gateway %s: not reached, or it asks to wait for %v", d.account.Name, wait.Round(time.Second)))
+			continue
+		}
+		if !d.idle() {
+			return false
+		}
+		files, err := e.j.SendableFiles(ctx, d.account.Account, now.UnixMicro())
+		note(err)
+		for _, id := range files {
+			list, err := e.j.Sendable(ctx, id, 0, now.UnixMicro(), 1)
+			note(err)
+			if len(list) > 0 {
+				e.wakeOne("dispatch:" + d.account.Account)
+				return false
+			}
+		}
+		at, err := e.j.NextDue(ctx, "look", d.account.Account)
+		note(err)
+		if at > 0 && journal.Time(at).Sub(now) <= patient {
+			return false
+		}
+		at, err = e.j.NextDue(ctx, dueReplace, d.account.Account)
+		note(err)
+		named, err := e.j.NextDue(ctx, dueTarget, d.account.Account)
+		note(err)
+		if at > 0 && journal.Time(at).Sub(now) <= 2*glance || named > 0 && named <= now.UnixMicro() { // it goes on by itself soon
+			e.wakeOne("dispatch:" + d.account.Account)
+			return false
+		}
+		if !d.idle() { // an answer may have freed a row meanwhile
+			return false
+		}
+	}
+	return true
 }
