@@ -49,21 +49,12 @@ type payView struct {
 // pay shows the page of a payment request whose PSP has no links of its own: one button, which takes the browser to the
 // PSP. Links are opened by scanners too: opening one costs nobody anything and pays nothing.
 func (l *listener) pay(w http.ResponseWriter, r *http.Request) {
-	lang, token := l.visitor(r), r.PathValue("token")
 	if r.Method == http.MethodHead {
-		l.page(w, http.StatusOK, payView{Lang: lang})
+		l.page(w, http.StatusOK, payView{Lang: l.visitor(r)})
 		return
 	}
-	c := l.connector.Load()
-	switch {
-	case c == nil || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch"):
-		l.told(w, http.StatusServiceUnavailable, lang, "ui.pay.later")
-		return
-	case !wellFormed(token):
-		l.missed(w, r, lang)
-		return
-	case !l.visits.allow("t"+token, 0.5, 6):
-		l.told(w, http.StatusTooManyRequests, lang, "ui.pay.busy")
+	c, token, lang, ok := l.admit(w, r, strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch"))
+	if !ok {
 		return
 	}
 	p, err := c.Page(r.Context(), token, lang)
@@ -88,19 +79,26 @@ func (l *listener) pay(w http.ResponseWriter, r *http.Request) {
 	l.page(w, http.StatusOK, v)
 }
 
-// back thanks a customer whom the PSP sends back. What the browser says of the payment is not read.
-func (l *listener) back(w http.ResponseWriter, r *http.Request) {
-	lang, token := l.visitor(r), r.PathValue("token")
-	c := l.connector.Load()
+// admit lets a visit with a token that may be one through, and answers any other; later: this one is to come again.
+func (l *listener) admit(w http.ResponseWriter, r *http.Request, later bool) (c *connector.Connector, token, lang string, ok bool) {
+	lang, token, c = l.visitor(r), r.PathValue("token"), l.connector.Load()
 	switch {
-	case c == nil:
+	case c == nil, later:
 		l.told(w, http.StatusServiceUnavailable, lang, "ui.pay.later")
-		return
 	case !wellFormed(token):
 		l.missed(w, r, lang)
-		return
 	case !l.visits.allow("t"+token, 0.5, 6):
 		l.told(w, http.StatusTooManyRequests, lang, "ui.pay.busy")
+	default:
+		ok = true
+	}
+	return c, token, lang, ok
+}
+
+// back thanks a customer whom the PSP sends back. What the browser says of the payment is not read.
+func (l *listener) back(w http.ResponseWriter, r *http.Request) {
+	c, token, lang, ok := l.admit(w, r, false)
+	if !ok {
 		return
 	}
 	p, err := c.Back(r.Context(), token, lang)

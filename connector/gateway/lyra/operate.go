@@ -204,22 +204,37 @@ type cardUpdate struct {
 	Expected string `json:"expectedCaptureDate,omitempty"`
 }
 
+// lessThan tells whether an operation is for less than its transaction's sum; why: it is for more, or in another currency.
+// Without an amount nothing is read.
+func (g *Gateway) lessThan(ctx context.Context, in *payment.Instruction, t *target) (less bool, sum payment.Amount, why *message.Text, err error) {
+	if in.Amount.IsZero() {
+		return false, sum, nil, nil
+	}
+	if sum, err = g.worth(ctx, t); err == nil && (in.Amount.Currency != sum.Currency || in.Amount.Minor > sum.Minor) {
+		why = g.say("NV-2002.beyond", "amount", sum.String())
+	}
+	return in.Amount.Minor < sum.Minor, sum, why, err
+}
+
+// worth is the sum of the target's transaction.
+func (g *Gateway) worth(ctx context.Context, t *target) (payment.Amount, error) {
+	if err := g.load(ctx, t, payment.ErrUnsupported); err != nil {
+		return payment.Amount{}, err
+	}
+	return t.tx.sum()
+}
+
 // capture validates a transaction, for less than its amount after lowering it.
 func (g *Gateway) capture(ctx context.Context, in *payment.Instruction, t *target) (payment.Outcome, error) {
-	if !in.Amount.IsZero() {
-		if err := g.load(ctx, t, payment.ErrUnsupported); err != nil {
-			return before(err)
-		}
-		sum, err := t.tx.sum()
-		switch {
-		case err != nil:
-			return before(err)
-		case in.Amount.Currency != sum.Currency || in.Amount.Minor > sum.Minor:
-			return g.refuse(*g.say("NV-2002.beyond", "amount", sum.String())), nil
-		case in.Amount.Minor < sum.Minor:
-			if out, err := g.update(ctx, in, t.uuid, in.Amount, ""); err != nil || out.Verdict != payment.VerdictDone {
-				return out, err
-			}
+	less, _, why, err := g.lessThan(ctx, in, t)
+	switch {
+	case err != nil:
+		return before(err)
+	case why != nil:
+		return g.refuse(*why), nil
+	case less:
+		if out, err := g.update(ctx, in, t.uuid, in.Amount, ""); err != nil || out.Verdict != payment.VerdictDone {
+			return out, err
 		}
 	}
 	return g.actOn(ctx, in, t, "Transaction/Validate", onTransaction{UUID: t.uuid, Comment: comment(in)}, func(tx *transaction) bool {
@@ -236,19 +251,14 @@ func (g *Gateway) cancel(ctx context.Context, in *payment.Instruction, t *target
 			return g.refuse(*g.say("NV-2002.paid", "state", g.word(t.tx.Detailed))), nil
 		}
 	}
-	if !in.Amount.IsZero() {
-		if err := g.load(ctx, t, payment.ErrUnsupported); err != nil {
-			return before(err)
-		}
-		sum, err := t.tx.sum()
-		switch {
-		case err != nil:
-			return before(err)
-		case in.Amount.Currency != sum.Currency || in.Amount.Minor > sum.Minor:
-			return g.refuse(*g.say("NV-2002.beyond", "amount", sum.String())), nil
-		case in.Amount.Minor < sum.Minor:
-			return g.update(ctx, in, t.uuid, payment.Amount{Minor: sum.Minor - in.Amount.Minor, Currency: sum.Currency}, "")
-		}
+	less, sum, why, err := g.lessThan(ctx, in, t)
+	switch {
+	case err != nil:
+		return before(err)
+	case why != nil:
+		return g.refuse(*why), nil
+	case less:
+		return g.update(ctx, in, t.uuid, payment.Amount{Minor: sum.Minor - in.Amount.Minor, Currency: sum.Currency}, "")
 	}
 	return g.actOn(ctx, in, t, "Transaction/Cancel", onTransaction{UUID: t.uuid, Comment: comment(in)}, cancelled)
 }
@@ -294,11 +304,8 @@ func remainder(t *transaction) (payment.Amount, error) {
 func (g *Gateway) modify(ctx context.Context, in *payment.Instruction, t *target) (payment.Outcome, error) {
 	sum := in.Amount
 	if sum.IsZero() {
-		if err := g.load(ctx, t, payment.ErrUnsupported); err != nil {
-			return before(err)
-		}
 		var err error
-		if sum, err = t.tx.sum(); err != nil {
+		if sum, err = g.worth(ctx, t); err != nil {
 			return before(err)
 		}
 	}
@@ -317,11 +324,8 @@ func (g *Gateway) update(ctx context.Context, in *payment.Instruction, uuid stri
 func (g *Gateway) duplicate(ctx context.Context, in *payment.Instruction, t *target) (payment.Outcome, error) {
 	sum := in.Amount
 	if sum.IsZero() {
-		if err := g.load(ctx, t, payment.ErrUnsupported); err != nil {
-			return before(err)
-		}
 		var err error
-		if sum, err = t.tx.sum(); err != nil {
+		if sum, err = g.worth(ctx, t); err != nil {
 			return before(err)
 		}
 	}
