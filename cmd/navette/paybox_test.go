@@ -40,6 +40,32 @@ type payboxWorld struct {
 	sim *payboxsim.PSP
 }
 
+// opsWorld is a world before a simulator that runs: its folders, the two mappings, and other files.
+func opsWorld(t *testing.T, sim interface {
+	Handler() http.Handler
+	Run(ctx context.Context) error
+}, seed uint64, files map[string]string) *world {
+	t.Helper()
+	srv := httptest.NewServer(sim.Handler())
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended; srv.Close() })
+	w := &world{dir: t.TempDir(), url: srv.URL, rng: rand.New(rand.NewPCG(seed, 3))}
+	for _, d := range []string{"etc/mappings", "state", "in", "out", "done", "rejected", "in2", "out2", "done2", "rejected2"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files["etc/mappings/w.yaml"], files["etc/mappings/ops.yaml"] = worldMapping, payboxMappings
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
 // newPayboxWorld makes the folders, the keys and two flows: requests `f` (in, out), operations `o` (in2, out2).
 func newPayboxWorld(t *testing.T, o payboxsim.Options, gateway string) *payboxWorld {
 	t.Helper()
@@ -47,22 +73,7 @@ func newPayboxWorld(t *testing.T, o payboxsim.Options, gateway string) *payboxWo
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(sim.Handler())
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- sim.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended; srv.Close() })
-	w := &payboxWorld{&world{dir: t.TempDir(), url: srv.URL, rng: rand.New(rand.NewPCG(o.Seed, 3))}, sim}
-	for _, d := range []string{"etc/mappings", "state", "in", "out", "done", "rejected", "in2", "out2", "done2", "rejected2"} {
-		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, text := range map[string]string{"etc/mappings/w.yaml": worldMapping, "etc/mappings/ops.yaml": payboxMappings, "etc/hmac": payboxsim.TestKey + "\n", "etc/public.pem": string(sim.PublicKey()), "etc/token": "canary-token\n"} {
-		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w := &payboxWorld{opsWorld(t, sim, o.Seed, map[string]string{"etc/hmac": payboxsim.TestKey + "\n", "etc/public.pem": string(sim.PublicKey()), "etc/token": "canary-token\n"}), sim}
 	w.gateway(t, `type: paybox, urls: ["$URL/PPPS.php", "$URL/second/PPPS.php"], paypage_url: $URL/php/, site: "1999888", rank: "63", identifier: "109518543", hmac_key: {file: $DIR/etc/hmac}, public_key: $DIR/etc/public.pem`, gateway)
 	return w
 }

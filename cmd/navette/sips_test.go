@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -31,22 +28,7 @@ func newSipsWorld(t *testing.T, o sipssim.Options, more string) *sipsWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(sim.Handler())
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- sim.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended; srv.Close() })
-	w := &sipsWorld{&payboxWorld{&world{dir: t.TempDir(), url: srv.URL, rng: rand.New(rand.NewPCG(o.Seed, 5))}, nil}, sim}
-	for _, d := range []string{"etc/mappings", "state", "in", "out", "done", "rejected", "in2", "out2", "done2", "rejected2"} {
-		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, text := range map[string]string{"etc/mappings/w.yaml": worldMapping, "etc/mappings/ops.yaml": payboxMappings, "etc/key": sipssim.TestKey + "\n"} {
-		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w := &sipsWorld{&payboxWorld{opsWorld(t, sim, o.Seed, map[string]string{"etc/key": sipssim.TestKey + "\n"}), nil}, sim}
 	w.gateway(t, `type: sips, url: $URL, paypage_url: $URL, merchant: "002001000000001", keys: {"1": {file: $DIR/etc/key}}`, more)
 	return w
 }

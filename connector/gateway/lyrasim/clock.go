@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
 // Script is what customers do: the first rule that fits a new payment order decides; none: it stays open.
@@ -31,21 +33,8 @@ type Step struct {
 	Then  []Step   `yaml:"then"`
 }
 
-// Duration is a time.Duration written as people do: 2s, 150ms.
-type Duration time.Duration
-
-// UnmarshalText reads "2s".
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no duration such as 2s or 150ms", b)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-// MarshalText writes "2s".
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+// Duration is a time.Duration written as people do.
+type Duration = simkit.Duration
 
 // ParseScript reads a script; unknown keys are errors.
 func ParseScript(b []byte) (*Script, error) {

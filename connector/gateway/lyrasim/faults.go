@@ -4,46 +4,20 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
-// Fault is one way to misbehave on a call that may have an effect. Besides the named ones: "503" (300 to 599) is that bare
-// status without effect, as something in front of the PSP gives; "done-503" the same after the effect.
-type Fault string
+// Fault is one way to misbehave on a call that may have an effect.
+type Fault = simkit.Fault
 
 // The named faults.
 const (
-	Lost    Fault = "lost"    // the effect, then the connection is cut
-	Cut     Fault = "cut"     // the connection is cut once the request was read; no effect
-	Late    Fault = "late"    // the connection is cut, and the effect comes Delay later
-	Hang    Fault = "hang"    // the effect, then no answer until the client gives up
-	Garbled Fault = "garbled" // the effect, then half an answer
-	Strange Fault = "strange" // the effect, then a status nobody knows
-	HTML    Fault = "html"    // no effect; a page of HTML with status 200
-	Refuse  Fault = "refuse"  // no effect; refused in the PSP's words
-	Echo    Fault = "echo"    // the same, repeating the key and the customer's data
+	Lost, Cut, Late, Hang = simkit.Lost, simkit.Cut, simkit.Late, simkit.Hang
+	Garbled, Strange      = simkit.Garbled, simkit.Strange // Strange: a status nobody knows
+	HTML, Refuse, Echo    = simkit.HTML, simkit.Refuse, simkit.Echo
 )
-
-func (f Fault) status() (code int, effect bool) {
-	s, effect := strings.CutPrefix(string(f), "done-")
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 300 || n > 599 || len(s) != 3 {
-		return 0, false
-	}
-	return n, effect
-}
-
-func (f Fault) isStatus() bool { n, _ := f.status(); return n != 0 }
-
-func (f Fault) known() bool {
-	switch f {
-	case "", Lost, Cut, Late, Hang, Garbled, Strange, HTML, Refuse, Echo:
-		return true
-	}
-	return f.isStatus()
-}
 
 // Faults is what goes wrong, and how often.
 type Faults struct {
@@ -66,7 +40,7 @@ type lateCall struct {
 // SetFaults replaces the faults; an error names the one that is unknown.
 func (p *PSP) SetFaults(f Faults) error {
 	for _, x := range slices.Concat(f.Next, slices.Collect(maps.Keys(f.Every)), slices.Collect(maps.Keys(f.Share)), []Fault{f.Reads}) {
-		if !x.known() {
+		if !x.Known() {
 			return fmt.Errorf("fault %q is unknown", string(x))
 		}
 	}
@@ -79,7 +53,7 @@ func (p *PSP) SetFaults(f Faults) error {
 
 // Break adds a fault for the next call with an effect that has none yet.
 func (p *PSP) Break(f Fault) error {
-	if !f.known() {
+	if !f.Known() {
 		return fmt.Errorf("fault %q is unknown", string(f))
 	}
 	p.mu.Lock()
@@ -110,18 +84,5 @@ func (p *PSP) meet(c *call, acts bool) (Fault, time.Duration) {
 		f.Next = f.Next[1:]
 		return x, latency
 	}
-	for _, x := range slices.Sorted(maps.Keys(p.faults.Every)) {
-		if n := p.faults.Every[x]; n > 0 && p.acts%n == 0 {
-			return x, latency
-		}
-	}
-	if len(p.faults.Share) > 0 {
-		draw := p.rng.Float64()
-		for _, x := range slices.Sorted(maps.Keys(p.faults.Share)) {
-			if draw -= p.faults.Share[x]; draw < 0 {
-				return x, latency
-			}
-		}
-	}
-	return "", latency
+	return simkit.Pick(p.acts, p.faults.Every, p.faults.Share, p.rng.Float64), latency
 }

@@ -2,13 +2,14 @@ package lyrasim
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
 // maxBody bounds the bodies the simulator reads, in bytes.
@@ -114,11 +115,11 @@ func (p *PSP) serve(w http.ResponseWriter, r *http.Request) {
 	p.pass()
 	f, latency := p.meet(c, s.acts && known)
 	wait := p.faults.RetryAfter
-	_, effect := f.status()
+	status, effect := f.Status()
 	var answer []byte
 	withheld := true
 	switch {
-	case f == Cut, f == HTML, f == Late, f != "" && f.isStatus() && !effect:
+	case f == Cut, f == HTML, f == Late, status != 0 && !effect:
 		if f == Late && c.mode != "" { // a stranger's call has no effect, late or not
 			p.late = append(p.late, lateCall{p.now().Add(time.Duration(p.faults.Delay)), c})
 		}
@@ -144,7 +145,7 @@ func (p *PSP) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 
 	p.unblock(p.opts.Hook.BeforeAnswer)
-	if !sleep(r.Context(), latency) {
+	if !simkit.Sleep(r.Context(), latency) {
 		return
 	}
 	p.deliver(w, r, f, answer, wait)
@@ -203,7 +204,7 @@ func echo(r *http.Request, in *input) string {
 
 // deliver gives the answer, or fails to.
 func (p *PSP) deliver(w http.ResponseWriter, r *http.Request, f Fault, answer []byte, wait string) {
-	if code, _ := f.status(); code != 0 {
+	if code, _ := f.Status(); code != 0 {
 		if wait != "" {
 			w.Header().Set("Retry-After", wait)
 		}
@@ -217,7 +218,7 @@ func (p *PSP) deliver(w http.ResponseWriter, r *http.Request, f Fault, answer []
 	}
 	switch f {
 	case Lost, Cut, Late:
-		cut(w)
+		simkit.Hangup(w)
 		return
 	case Hang:
 		<-r.Context().Done()
@@ -235,29 +236,4 @@ func (p *PSP) deliver(w http.ResponseWriter, r *http.Request, f Fault, answer []
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(answer)
-}
-
-// cut ends the connection without an answer.
-func cut(w http.ResponseWriter) {
-	c, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // no connection of its own: promise more than comes, which ends it as well
-		w.Header().Set("Content-Length", "100")
-		return
-	}
-	c.Close()
-}
-
-// sleep waits unless the context ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,11 +5,11 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
 // Faults is what goes wrong. A fault is one of:
@@ -28,17 +28,7 @@ type Faults struct {
 }
 
 // Duration is a time.Duration written as people do.
-type Duration time.Duration
-
-// MarshalText writes "2s".
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads "2s".
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = Duration(v)
-	return err
-}
+type Duration = simkit.Duration
 
 func known(f string) bool {
 	if slices.Contains([]string{"", "lost", "hang", "garbled", "strange", "cut", "html", "refuse", "echo"}, f) {
@@ -51,15 +41,7 @@ func known(f string) bool {
 	return n != 0
 }
 
-// status splits 503 and done-503.
-func status(f string) (code int, effect bool) {
-	s, effect := strings.CutPrefix(f, "done-")
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 300 || n > 599 {
-		return 0, false
-	}
-	return n, effect
-}
+func status(f string) (code int, effect bool) { return simkit.Fault(f).Status() }
 
 func (f *Faults) check() error {
 	list := append(slices.Collect(maps.Values(f.Hosts)), slices.Collect(maps.Keys(f.Share))...)
@@ -109,16 +91,7 @@ func (p *PSP) pick(host string, acts bool) string {
 		p.faults.Next = p.faults.Next[1:]
 		return f
 	}
-	if len(p.faults.Share) == 0 {
-		return ""
-	}
-	draw := p.rng.Float64()
-	for _, f := range slices.Sorted(maps.Keys(p.faults.Share)) {
-		if draw -= p.faults.Share[f]; draw < 0 {
-			return f
-		}
-	}
-	return ""
+	return simkit.Pick(1, nil, p.faults.Share, p.rng.Float64)
 }
 
 // Script says what customers do once their browser has reached the hosted page, by PBX_CMD; the first rule that fits

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
 // maxBody bounds the bodies that are read, in bytes.
@@ -324,17 +326,10 @@ func latin(s string) string {
 
 // send answers, as the fault has it.
 func send(w http.ResponseWriter, r *http.Request, fault, text string) {
-	cut := func() {
-		if h, ok := w.(http.Hijacker); ok {
-			if c, _, err := h.Hijack(); err == nil {
-				c.Close()
-			}
-		}
-	}
 	n, _ := status(fault)
 	switch {
 	case fault == "lost", fault == "cut":
-		cut()
+		simkit.Hangup(w)
 		return
 	case fault == "hang":
 		<-r.Context().Done()

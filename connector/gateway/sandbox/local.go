@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -54,7 +55,7 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 	if r.fault == Hang {
 		<-ctx.Done()
 	}
-	if !sleep(ctx, latency) {
+	if !simkit.Sleep(ctx, latency) {
 		r.fault = Hang
 	}
 	switch r.fault {
@@ -202,7 +203,7 @@ func lost(kind error, code string, status int, text string) (payment.Outcome, er
 
 // faulty is what a fault of the reading side means.
 func faulty(fault string, absent error) (payment.Outcome, error) {
-	status, _ := Fault(fault).status()
+	status, _ := Fault(fault).Status()
 	if status == 0 { // a page, half a list
 		return lost(payment.ErrUncertain, gateway.CodeUnreadable, http.StatusOK, "not a list of objects")
 	}

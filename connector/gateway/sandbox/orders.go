@@ -91,7 +91,7 @@ func (p *PSP) post(o order) (reply, time.Duration, error) {
 
 // misbehave gives the reply under a fault.
 func (p *PSP) misbehave(o *order, f Fault, now time.Time) reply {
-	if status, effect := f.status(); status != 0 {
+	if status, effect := f.Status(); status != 0 {
 		if effect {
 			p.effect(o, now)
 		}

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -10,7 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/navette-connect/navette/connector/gateway/simkit"
 )
 
 // maxBody bounds the bodies the sandbox reads, in bytes.
@@ -103,7 +103,7 @@ func (p *PSP) servePost(request bool) http.HandlerFunc {
 			writeProblem(w, problem(http.StatusInternalServerError, "sandbox_broken", "the sandbox cannot keep its file").problem)
 			return
 		}
-		if !sleep(r.Context(), latency) {
+		if !simkit.Sleep(r.Context(), latency) {
 			return
 		}
 		p.deliver(w, r, reply)
@@ -116,7 +116,7 @@ const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 func (p *PSP) deliver(w http.ResponseWriter, r *http.Request, a reply) {
 	switch a.fault {
 	case Lost, Cut, Late:
-		cut(w)
+		simkit.Hangup(w)
 		return
 	case Hang:
 		<-r.Context().Done()
@@ -162,16 +162,6 @@ func (p *PSP) deliver(w http.ResponseWriter, r *http.Request, a reply) {
 		return
 	}
 	writeJSON(w, a.status, v)
-}
-
-// cut ends the connection without an answer.
-func cut(w http.ResponseWriter) {
-	c, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // no connection of its own: promise more than comes, which ends it as well
-		w.Header().Set("Content-Length", "100")
-		return
-	}
-	c.Close()
 }
 
 func (p *PSP) serveLookup(requests bool) http.HandlerFunc {
@@ -275,7 +265,7 @@ func failed(w http.ResponseWriter, fault string, err error) bool {
 		writeProblem(w, problem(http.StatusInternalServerError, "sandbox_broken", "the sandbox cannot keep its file").problem)
 		return true
 	}
-	switch status, _ := Fault(fault).status(); {
+	switch status, _ := Fault(fault).Status(); {
 	case fault == "":
 		return false
 	case status != 0:
@@ -314,19 +304,4 @@ func baseOf(r *http.Request) string {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host
-}
-
-// sleep waits unless the context ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
