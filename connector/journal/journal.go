@@ -212,6 +212,7 @@ func (j *Journal) Touched() time.Time {
 func (j *Journal) write(tx *Tx) {
 	defer close(j.done)
 	defer tx.conn.Close()
+	defer tx.forget()
 	for {
 		var first *job
 		select {
@@ -234,6 +235,13 @@ func (j *Journal) write(tx *Tx) {
 			}
 		}
 		j.commit(tx, batch)
+	}
+}
+
+// forget closes the statements that the writer keeps: while one is open its connection is, and with it the database's log.
+func (tx *Tx) forget() {
+	for _, s := range tx.stmts {
+		_ = s.Close() // the connection goes next
 	}
 }
 

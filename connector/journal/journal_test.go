@@ -57,6 +57,22 @@ func take(t *testing.T, j *journal.Journal, flow string, refs ...string) journal
 	return f
 }
 
+// A closed journal is closed: SQLite folds its log into the database when the last connection goes.
+func TestCloseLeavesNoConnection(t *testing.T) {
+	dir := t.TempDir()
+	j, err := sqlite.Open(t.Context(), dir, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, j, "f", "A1")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "journal.db-*")); err != nil || len(left) != 0 {
+		t.Errorf("a connection is still open: %v, %v", left, err)
+	}
+}
+
 func TestStagedRowsComeBackWhole(t *testing.T) {
 	j := open(t, t.TempDir(), journal.Options{})
 	f := take(t, j, "a", "R1", "R2")
