@@ -367,6 +367,10 @@ func (m *marks) decide(otherwise rune) (decimal, group rune, sure bool) {
 		if decimal = '.'; m.unsureComma > 0 {
 			decimal = ','
 		}
+	case m.unsure > 0 && m.bare > 0 && (m.unsureComma == 0 || m.unsurePoint == 0): // 1,200 beside 350: whole numbers with thousands
+		if decimal = ','; m.unsureComma > 0 {
+			decimal = '.'
+		}
 	}
 	most, all := 0, m.large[decimal]+m.large[0]
 	for _, g := range []rune{' ', '.', ',', '\''} {

@@ -60,12 +60,34 @@ func (s *sample) tables() []*table {
 		most := out[0].score()
 		out = slices.DeleteFunc(out, func(t *table) bool { return t.score() < most/2 })
 	}
-	if len(out) == 0 || out[0].steady < 0.8 || out[0].width < 3 {
+	if !s.cutBySigns() && (len(out) == 0 || out[0].steady < 0.8 || out[0].width < 3) {
 		if t := s.fixed(); t != nil && (len(out) == 0 || out[0].steady < 0.8 || t.length > 0) {
 			out = append([]*table{t}, out...)
 		}
 	}
 	return out
+}
+
+// cutBySigns tells a file whose lines all hold several of one delimiter: whatever else is odd about it, its figures do
+// not stand in fixed positions.
+func (s *sample) cutBySigns() bool {
+	lines, with := 0, map[rune]int{}
+	for line := range strings.FieldsFuncSeq(s.text[:min(len(s.text), 1<<18)], func(r rune) bool { return r == '\n' || r == '\r' || r == '\u0085' }) {
+		if lines++; lines > 500 {
+			break
+		}
+		for _, d := range []rune{';', '\t', '|', ','} {
+			if strings.Count(line, string(d)) >= 3 {
+				with[d]++
+			}
+		}
+	}
+	for _, n := range with {
+		if lines > 1 && n*10 >= lines*8 {
+			return true
+		}
+	}
+	return false
 }
 
 // score says how much the delimiter is one: wide rows, all of a width.
@@ -266,7 +288,8 @@ func (t *table) findHeader() {
 			best, most = i, score
 		}
 	}
-	if best < 0 {
+	known := best >= 0
+	if !known {
 		best = t.contrast()
 	}
 	t.header, t.headerRows = best, 1
@@ -274,7 +297,7 @@ func (t *table) findHeader() {
 		t.titles = nil
 		return
 	}
-	for i := best + 1; i < len(t.records) && t.headerRows < 4; i++ { // translations under the titles
+	for i := best + 1; known && i < len(t.records) && t.headerRows < 4; i++ { // translations under the titles
 		r := t.records[i]
 		if r.blank() || t.titleScore(r) < 0.5*most || slices.Equal(r.cells, t.records[best].cells) {
 			break

@@ -82,6 +82,11 @@ func likeness(title string) map[string]float64 {
 			raise(role, score*0.85)
 		}
 	}
+	if len(w) > 1 && len(w[0]) <= 3 && strings.Contains(title, "_") && len(d.exact[joined]) == 0 { // DO_Piece, CT_Intitule: the table's letters in front
+		for role, score := range likeness(strings.Join(w[1:], " ")) {
+			raise(role, score*0.9)
+		}
+	}
 	for _, p := range d.exact[joined] {
 		raise(p.role, 100-min(20, p.rank/4))
 	}

@@ -261,7 +261,7 @@ func spread(t *testing.T, p product, got *propose.Proposal, m *mappings.Mapping)
 		return nil
 	}
 	text := strings.ReplaceAll(p.text, "\r\n", "\n")
-	s := &sheet{columns: map[string][]int{}, comma: src.Delimiter, american: strings.Contains(p.text, "$")}
+	s := &sheet{columns: map[string][]int{}, comma: src.Delimiter, american: strings.Contains(p.text, "$") || strings.Contains(p.text, "USD")}
 	line := 0
 	for text != "" { // one line at a time: blank ones count
 		line++
