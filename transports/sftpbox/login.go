@@ -50,20 +50,13 @@ func (l *login) identify(o Options) error {
 		if err != nil {
 			return fmt.Errorf("the private key: %w", err)
 		}
-		if signer.PublicKey().Type() == ssh.KeyAlgoRSA { // SHA-1 signatures only where they are asked for
-			algorithms := []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-			if slices.Contains(l.legacy, ssh.KeyAlgoRSA) {
-				algorithms = append(algorithms, ssh.KeyAlgoRSA)
-			}
-			s, ok := signer.(ssh.AlgorithmSigner)
-			if !ok {
-				return errors.New("the private key: its kind of RSA key cannot sign with SHA-2")
-			}
-			if signer, err = ssh.NewSignerWithAlgorithms(s, algorithms); err != nil {
+		signers := []ssh.Signer{signer}
+		if signer.PublicKey().Type() == ssh.KeyAlgoRSA { // SHA-1 signatures only where they are asked for, and last
+			if signers, err = rsaSigners(signer, slices.Contains(l.legacy, ssh.KeyAlgoRSA)); err != nil {
 				return fmt.Errorf("the private key: %w", err)
 			}
 		}
-		l.auth = append(l.auth, ssh.PublicKeys(signer))
+		l.auth = append(l.auth, ssh.PublicKeys(signers...))
 	}
 	if o.Password != "" {
 		l.auth = append(l.auth, ssh.Password(o.Password), ssh.KeyboardInteractive(func(_, _ string, questions []string, echos []bool) ([]string, error) {
@@ -80,6 +73,27 @@ func (l *login) identify(o Options) error {
 		return errors.New("neither key nor password is given")
 	}
 	return nil
+}
+
+// rsaSigners sign with SHA-2, and, if it is allowed, with SHA-1: as another key, since servers refuse single algorithms that
+// they announce.
+func rsaSigners(signer ssh.Signer, legacy bool) (list []ssh.Signer, err error) {
+	s, ok := signer.(ssh.AlgorithmSigner)
+	if !ok {
+		return nil, errors.New("its kind of RSA key cannot sign with SHA-2")
+	}
+	ways := [][]string{{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}}
+	if legacy {
+		ways = append(ways, []string{ssh.KeyAlgoRSA})
+	}
+	for _, algorithms := range ways {
+		one, err := ssh.NewSignerWithAlgorithms(s, algorithms)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 func parseKey(text, passphrase string) (ssh.Signer, error) {
@@ -224,6 +238,11 @@ func (l *login) explain(ctx context.Context, o Options, wrong, err error) error 
 		// The server has none of the kinds of keys that are known: show what it has.
 		if keys, e := l.keysOf(o); e == nil {
 			if shown, e := scan(ctx, o.Address, none.RequestedAlgorithms, o); e == nil && len(shown) > 0 {
+				for _, k := range keys { // the right key, but shown by an old algorithm
+					if bytes.Equal(k.Marshal(), shown[0].Marshal()) {
+						return &coded{codeAlgorithm, fmt.Errorf("the server shows its key by %s alone: add the one that is meant to the transport's `legacy`", strings.Join(none.RequestedAlgorithms, ", "))}
+					}
+				}
 				return mismatch(o.Address, keys, shown[0])
 			}
 		}

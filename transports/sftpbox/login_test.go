@@ -104,22 +104,49 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestLegacy: old algorithms work only where they are named.
+// TestLegacy: old algorithms of each kind work only where they are named.
 func TestLegacy(t *testing.T) {
-	s := sshdtest.Start(t, sshdtest.Options{Config: []string{"KexAlgorithms diffie-hellman-group14-sha1"}})
-	if err := box(t, s, nil).Connect(t.Context()); codeOf(err) != "NV-3012" {
-		t.Errorf("old key exchange: %v, want NV-3012", err)
+	rsa := func(t *testing.T, s *sshdtest.Server, o *sftpbox.Options) {
+		o.Key = newKey(t, s, "rsa", "")
 	}
-	if err := box(t, s, func(o *sftpbox.Options) { o.Legacy = []string{"diffie-hellman-group14-sha1"} }).Connect(t.Context()); err != nil {
-		t.Errorf("old key exchange, named: %v", err)
+	for name, c := range map[string]struct {
+		config, legacy string
+		code           string // without its name
+		hostKey        string
+		key            func(*testing.T, *sshdtest.Server, *sftpbox.Options)
+	}{
+		"key exchange":       {config: "KexAlgorithms diffie-hellman-group14-sha1", legacy: "diffie-hellman-group14-sha1", code: "NV-3012"},
+		"cipher":             {config: "Ciphers aes128-cbc", legacy: "aes128-cbc", code: "NV-3012"},
+		"host key by SHA-1":  {config: "HostKeyAlgorithms ssh-rsa", legacy: "ssh-rsa", code: "NV-3012", hostKey: "rsa"},
+		"user's key by SHA1": {config: "PubkeyAcceptedAlgorithms ssh-rsa", legacy: "ssh-rsa", code: "NV-3011", key: rsa},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := sshdtest.Options{Config: []string{c.config}}
+			if c.hostKey != "" {
+				o.HostKeys = []string{c.hostKey}
+			}
+			s := sshdtest.Start(t, o)
+			var key sftpbox.Options
+			if key.Key = s.Key; c.key != nil {
+				c.key(t, s, &key)
+			}
+			err := box(t, s, func(o *sftpbox.Options) { o.Key = key.Key }).Connect(t.Context())
+			if code := codeOf(err); code != c.code {
+				t.Errorf("not named: %v (%s), want %s", err, code, c.code)
+			}
+			if err := box(t, s, func(o *sftpbox.Options) { o.Key, o.Legacy = key.Key, []string{c.legacy} }).Connect(t.Context()); err != nil {
+				t.Errorf("named: %v", err)
+			}
+		})
 	}
 }
 
-// TestPassphrase: a locked key needs its passphrase.
-func TestPassphrase(t *testing.T) {
-	s := sshdtest.Start(t, sshdtest.Options{})
+// newKey makes a key of a kind that alone may log in, and gives its text.
+func newKey(t *testing.T, s *sshdtest.Server, kind, passphrase string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "key")
-	if out, err := exec.Command("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "open sesame", "-f", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	key, err := os.ReadFile(file)
@@ -133,11 +160,18 @@ func TestPassphrase(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.Dir, "authorized"), public, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b := box(t, s, func(o *sftpbox.Options) { o.Key, o.Passphrase = string(key), "open sesame" })
+	return string(key)
+}
+
+// TestPassphrase: a locked key needs its passphrase.
+func TestPassphrase(t *testing.T) {
+	s := sshdtest.Start(t, sshdtest.Options{})
+	key := newKey(t, s, "rsa", "open sesame")
+	b := box(t, s, func(o *sftpbox.Options) { o.Key, o.Passphrase = key, "open sesame" })
 	if err := b.Connect(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := sftpbox.New(sftpbox.Options{Address: s.Address, User: s.User, Key: string(key), HostKeys: s.Hosts}); err == nil || !strings.Contains(err.Error(), "passphrase") {
+	if _, err := sftpbox.New(sftpbox.Options{Address: s.Address, User: s.User, Key: key, HostKeys: s.Hosts}); err == nil || !strings.Contains(err.Error(), "passphrase") {
 		t.Errorf("without its passphrase: %v", err)
 	}
 }
