@@ -283,7 +283,11 @@ func (n *intake) mark(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	err = box.Replace(ctx, path, bytes.NewReader(b), n.flow.FileMode)
+	mode := n.flow.FileMode
+	if far(n.flow.Inbox) { // it is the returns' mode: a marker's rights are the server's affair
+		mode = 0
+	}
+	err = box.Replace(ctx, path, bytes.NewReader(b), mode)
 	switch {
 	case errors.Is(err, transports.ErrFolder):
 		return nil

@@ -197,7 +197,7 @@ func (a *app) tellPass(ctx context.Context, j *journal.Journal, cfg *config.Conf
 		if f.ReceivedAt < began.UnixMicro() || flow == nil {
 			continue
 		}
-		counts := a.say("ui.file.state." + f.State)
+		counts := a.word("ui.filestate.", f.State)
 		if f.Judged {
 			counts = a.say("ui.once.counts", "accepted", a.number(f.Accepted), "held", a.number(f.Held), "rejected", a.number(f.Rejected), "skipped", a.number(f.Skipped), "duplicate", a.number(f.DuplicateRows))
 		}
