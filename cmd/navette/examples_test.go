@@ -35,7 +35,6 @@ type examplePSP struct {
 	mu     sync.Mutex
 	events []exampleEvent
 	taken  map[string]*examplePayment // by reference and part
-	order  []string
 }
 
 type examplePayment struct {
