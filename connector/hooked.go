@@ -66,19 +66,10 @@ func (w *follow) readTransaction(ctx context.Context, n journal.Notice, after fu
 	if !ok { // it was one when the notification came
 		return w.read(ctx, n.PaymentID, after)
 	}
-	if !w.dispatch.gate.pass(ctx, w.now) {
-		return nil
-	}
-	defer w.dispatch.gate.release()
-	if w.dispatch.limit.Wait(ctx) != nil {
-		return nil
-	}
-	in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: n.PaymentID, TransactionID: n.TransactionID}
-	w.pulses.beat("follow:" + w.account.Account)
-	begun := time.Now()
-	s, err := doubler.ReadTransaction(ctx, &in)
-	w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
+	s, asked, err := w.askTransaction(ctx, doubler, n)
 	switch {
+	case !asked: // at the end of the process
+		return nil
 	case errors.Is(err, payment.ErrStopped):
 		w.dispatch.stop(ctx, err)
 		return err
@@ -93,10 +84,13 @@ func (w *follow) readTransaction(ctx context.Context, n journal.Notice, after fu
 		if told, err = w.paidTwice(tx, s); err == nil && told == 0 {
 			told, err = w.shown(tx, s)
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = after(tx)
 		}
-		return after(tx)
+		if err == nil && s.TransactionID == "" { // an attempt that failed is no payment
+			err = tx.NotPaidBy(w.account.Account, n)
+		}
+		return err
 	})
 	if told > 0 {
 		w.stir()
@@ -104,24 +98,43 @@ func (w *follow) readTransaction(ctx context.Context, n journal.Notice, after fu
 	return err
 }
 
+// askTransaction asks the PSP; asked is false when the process ends first.
+func (w *follow) askTransaction(ctx context.Context, doubler Doubler, n journal.Notice) (s payment.Snapshot, asked bool, err error) {
+	if !w.dispatch.gate.pass(ctx, w.now) {
+		return s, false, nil
+	}
+	defer w.dispatch.gate.release()
+	if w.dispatch.limit.Wait(ctx) != nil {
+		return s, false, nil
+	}
+	in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: n.PaymentID, TransactionID: n.TransactionID}
+	w.pulses.beat("follow:" + w.account.Account)
+	begun := time.Now()
+	s, err = doubler.ReadTransaction(ctx, &in)
+	w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
+	return s, true, err
+}
+
 // paidTwice tells a second payment of a request: once, with an alarm, for a person to refund. The request's own payment and
-// state stay as they are.
+// state stay as they are. Notifications are held against each other alone: that a PSP's other answers call one payment by
+// the same numbers is nowhere said.
 func (w *follow) paidTwice(tx *journal.Tx, s payment.Snapshot) (told int, err error) {
 	if s.TransactionID == "" || s.State != payment.Paid && s.State != payment.Authorised && s.State != payment.Settled {
 		return 0, nil
 	}
 	it, err := tx.ByPayment(w.account.Account, s.PaymentID)
-	if err != nil || it.OwnTransaction == "" || it.OwnTransaction == s.TransactionID || !payment.Beyond(it.State) {
+	if err != nil || !payment.Beyond(it.State) {
 		return 0, ignoreMissing(err)
 	}
-	if captured, err := tx.MadeBy(w.account.Account, payment.Capture, it.OwnTransaction); err != nil || captured {
-		return 0, err // a capture gave the payment another number: it is this one
+	first, err := tx.PaidBy(w.account.Account, s.PaymentID, s.TransactionID)
+	if err != nil || first == "" {
+		return 0, err
 	}
 	sum := s.Amount
 	if sum.IsZero() {
 		sum = it.Amount
 	}
-	text := message.New("NV-2109.twice", "amount", sum.String(), "first", it.OwnTransaction, "transaction", s.TransactionID)
+	text := message.New("NV-2109.twice", "amount", sum.String(), "first", first, "transaction", s.TransactionID)
 	fresh, err := tx.PaidTwice(&it, s.TransactionID, sum, s.UpdatedAt, "NV-2109", text.In(w.localeOf(it.Source.Flow)))
 	if err != nil || !fresh {
 		return 1, err

@@ -211,11 +211,18 @@ func (tx *Tx) PaidTwice(it *Item, transactionID string, sum payment.Amount, at t
 		Method: it.Method, PaymentID: it.OwnPaymentID, TransactionID: transactionID, OccurredAt: occurred, Code: code, Reason: text, PSPEvent: id, Tell: true}})
 }
 
-// MadeBy tells whether an operation of a kind answered with a transaction's id.
-func (tx *Tx) MadeBy(account string, op payment.Operation, transactionID string) (bool, error) {
-	var n int64
-	err := tx.one("SELECT count(*) FROM instruction WHERE transaction_id = ? AND transaction_id <> '' AND account = ? AND kind = 'operation' AND operation = ?", transactionID, account, string(op)).Scan(&n)
-	return n > 0, err
+// PaidBy gives the transaction of a request's payment that an earlier notification named, other than one; "" when there is none,
+// or the two were told as a second payment before.
+func (tx *Tx) PaidBy(account, paymentID, other string) (transactionID string, err error) {
+	err = tx.one(`SELECT coalesce(min(n.transaction_id), '') FROM notice n WHERE n.account = ? AND n.payment_id = ? AND n.done = 1 AND n.transaction_id <> '' AND n.transaction_id <> ?
+ AND NOT EXISTS (SELECT 1 FROM event e WHERE e.account = n.account AND e.psp_event = 'second:' || n.transaction_id)`, account, paymentID, other).Scan(&transactionID)
+	return transactionID, err
+}
+
+// NotPaidBy forgets which transaction notifications named: it paid nothing.
+func (tx *Tx) NotPaidBy(account string, n Notice) error {
+	_, err := tx.exec("UPDATE notice SET transaction_id = '' WHERE account = ? AND payment_id = ? AND transaction_id = ?", account, n.PaymentID, n.TransactionID)
+	return err
 }
 
 // KeepStray keeps news of a payment that nobody here knows yet.

@@ -178,6 +178,8 @@ CREATE INDEX delivery_sha ON delivery (sha256);
 `, `
 -- The PSP's own word for where an operation's transaction stands, '' where it gave none.
 ALTER TABLE event ADD COLUMN psp_state TEXT NOT NULL DEFAULT '';
+`, `
+CREATE INDEX notice_payment ON notice (account, payment_id) WHERE transaction_id <> '';
 `,
 }
 
