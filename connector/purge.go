@@ -119,6 +119,9 @@ func (e *engine) purgeOn(ctx context.Context) (more bool, err error) {
 	})
 }
 
+// purgeAtOnce is how many documents one write blanks: others who write wait for it.
+const purgeAtOnce = 200
+
 // purgePersonal goes on through the rows of old files.
 func (e *engine) purgePersonal(ctx context.Context, p Purge) error {
 	if p.File == 0 {
@@ -138,7 +141,7 @@ func (e *engine) purgePersonal(ctx context.Context, p Purge) error {
 	}
 	return e.j.Do(ctx, func(tx *journal.Tx) error { // may run twice: p is changed in a copy
 		p := p
-		rows, left, last, err := tx.PurgeRows(p.File, p.Row, p.Personal, chunk, strip())
+		rows, left, last, err := tx.PurgeRows(p.File, p.Row, p.Personal, purgeAtOnce, strip())
 		if err != nil {
 			return err
 		}
@@ -164,7 +167,7 @@ func (e *engine) purgePersonal(ctx context.Context, p Purge) error {
 // purgeBytes goes on through old sources, then old returns.
 func (e *engine) purgeBytes(ctx context.Context, p Purge) error {
 	var old []journal.Old
-	last, err := e.j.OldBytes(ctx, p.Step-1, p.After, p.Files, chunk, func(o journal.Old) error {
+	last, err := e.j.OldBytes(ctx, p.Step-1, p.After, p.Files, purgeAtOnce, func(o journal.Old) error {
 		old = append(old, o)
 		return nil
 	})

@@ -243,6 +243,52 @@ func TestEraseRefused(t *testing.T) {
 	w.says(t, 1, "person", "erase", "nobody@canary.example", "--reason", "x")
 }
 
+// TestPurgeBeside: the service purges what is over, and nothing of a file that still waits, whose answers are whole later.
+func TestPurgeBeside(t *testing.T) {
+	t.Parallel()
+	w := newScripted(t, 1, sandbox.None, sandbox.Faults{}, paying)
+	write(t, filepath.Join(w.dir, "etc", "mappings", "w.yaml"), fmt.Sprintf(eraseMapping, "utf-8"))
+	w.rewrite(t, "gateways:", "retention: {personal: 1ms, files: 1ms}\ngateways:")
+	w.rewrite(t, "quiet: 0s", "limits: {rows: 450}, quiet: 0s")
+	s := w.serve(t)
+	w.place(t, "in", "over.csv", []byte(eraseFile("U", 410))) // more rows than one write takes
+	s.over(t, "over.csv")
+	w.place(t, "in", "held.csv", []byte(eraseFile("H", 460)))
+	s.answer(t, "out", "held.ack.csv")
+	s.eventually(t, "the ack is published", func() error {
+		if f := w.file(t, "held.csv"); f.State != "held" || len(f.Returns) == 0 || f.Returns[0].State != "published" {
+			return fmt.Errorf("it is %+v", f)
+		}
+		return nil
+	})
+	foreseen := w.says(t, 0, "purge", "--dry-run")
+	if !strings.Contains(foreseen, "410 lignes") {
+		t.Errorf("purge --dry-run says\n%s", foreseen)
+	}
+	if out := w.says(t, 0, "person", "export", "U-11"); !strings.Contains(out, "canary-other") {
+		t.Errorf("a dry run has removed something:\n%s", out)
+	}
+	if said := w.says(t, 0, "purge"); !strings.Contains(said, "410 lignes") || !strings.Contains(said, "C'est retiré") {
+		t.Errorf("purge says\n%s", said)
+	}
+	if out := w.says(t, 0, "purge", "--dry-run"); !strings.Contains(out, ": 0 lignes") {
+		t.Errorf("a second purge would find\n%s", out)
+	}
+	if out := w.says(t, 0, "person", "export", "U-11"); strings.Contains(out, "canary-other") {
+		t.Errorf("the purge has left\n%s", out)
+	}
+	w.says(t, 0, "verify")
+	w.says(t, 0, "release", w.file(t, "held.csv").ID, "--reason", "for zoe.dupuis@canary-person.example")
+	s.over(t, "held.csv")
+	b, err := os.ReadFile(filepath.Join(w.dir, "out", "held.ret.csv"))
+	if err != nil || strings.Count(string(b), personMail) != 46 || strings.Count(string(b), "\n") != 462 {
+		t.Errorf("the held file's result names the person %d times in %d lines, want 46 in 462 (%v)", strings.Count(string(b), personMail), strings.Count(string(b), "\n"), err)
+	}
+	if out := w.says(t, 0, "where", "H-1"); strings.Contains(out, personMail) {
+		t.Errorf("an address in a reason stands in an event, which is kept for ever:\n%s", out)
+	}
+}
+
 // TestEraseKilled kills navette at each act of an erasure and of a purge: what is begun is completed at the next start.
 func TestEraseKilled(t *testing.T) {
 	for _, what := range []string{"erase", "purge"} {

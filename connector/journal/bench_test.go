@@ -1,9 +1,11 @@
 package journal_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/connector/journal/sqlite"
@@ -113,6 +115,33 @@ func BenchmarkRow(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+	b.Run("purge", func(b *testing.B) {
+		j := open(b)
+		f := stage(b, j, b.N)
+		if err := j.Do(b.Context(), func(tx *journal.Tx) error {
+			return errors.Join(tx.Exec("UPDATE instruction SET state = 'expired'"), tx.Exec("UPDATE file SET state = 'done'"))
+		}); err != nil {
+			b.Fatal(err)
+		}
+		whole := func(kept []byte) []byte { return kept }
+		slowest := time.Duration(0)
+		b.ResetTimer()
+		for after := int64(0); ; {
+			var last int64
+			begun := time.Now()
+			if err := j.Do(b.Context(), func(tx *journal.Tx) (err error) {
+				_, _, last, err = tx.PurgeRows(f.ID, after, 1<<60, 200, journal.Strip{Fields: whole, Layout: whole})
+				return err
+			}); err != nil {
+				b.Fatal(err)
+			}
+			if slowest = max(slowest, time.Since(begun)); last == 0 {
+				break
+			}
+			after = last
+		}
+		b.ReportMetric(float64(slowest.Milliseconds()), "ms/slowest-write")
 	})
 	b.Run("result", func(b *testing.B) {
 		j := open(b)
