@@ -133,6 +133,10 @@ func (e *engine) missing(ctx context.Context) (why string, unread error) {
 	if err != nil {
 		return "", err
 	}
+	files, err := e.j.RecentFiles(ctx, "", 1)
+	if err != nil {
+		return "", err
+	}
 	vouched, distant := e.consulting(), error(nil)
 	for _, n := range e.intakes {
 		if !marks(n.flow.Inbox) {
@@ -144,7 +148,7 @@ func (e *engine) missing(ctx context.Context) (why string, unread error) {
 		}
 		switch {
 		case errors.Is(err, transports.ErrGone), errors.Is(err, transports.ErrFolder):
-		case errors.Is(err, errUnseen) && last == 0: // there is nothing yet that could have been sent
+		case errors.Is(err, errUnseen) && len(files) == 0: // there is nothing yet that could have been sent
 		case err != nil && far(n.flow.Inbox):
 			distant = errors.Join(distant, err)
 		case err != nil:

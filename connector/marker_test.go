@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,4 +120,75 @@ func TestOlderJournal(t *testing.T) {
 			t.Errorf("--new-journal: the PSP saw %v, want A2 once more, as the person chose", g.log)
 		}
 	})
+}
+
+// farBox is a server that can be away.
+type farBox struct {
+	markedBox
+	away *bool
+}
+
+func (farBox) Claiming() transports.Claim { return transports.ClaimRename }
+
+func (b farBox) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	if *b.away {
+		return nil, fmt.Errorf("%w: away", transports.ErrRetry)
+	}
+	return b.markedBox.Open(ctx, path)
+}
+
+func (b farBox) Replace(ctx context.Context, path string, r io.Reader, mode uint32) error {
+	if *b.away {
+		return fmt.Errorf("%w: away", transports.ErrRetry)
+	}
+	return b.markedBox.Replace(ctx, path, r, mode)
+}
+
+// closedTill sends nothing while it is shut.
+type closedTill struct {
+	Gateway
+	shut *bool
+}
+
+func (g closedTill) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	if *g.shut {
+		return payment.Outcome{}, payment.ErrNotSent
+	}
+	return g.Gateway.Submit(ctx, in)
+}
+
+// While the only marker stands on a server that is away, nothing that an earlier process left is sent: this may be an
+// older copy of the journal. It is sent once the marker can be read, or once a person says recover.
+func TestMarkerAway(t *testing.T) {
+	for _, recovers := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, g := newMarked(t)
+			var away, shut bool
+			s.gateway = closedTill{s.gateway, &shut}
+			s.flow = func(f *Flow) {
+				f.Inbox = farBox{markedBox{ownedBox{f.Inbox, ""}, local.New(local.Options{})}, &away}
+			}
+			shut = true
+			s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+			if err := s.once(); err == nil {
+				t.Error("the PSP was shut, and once knows nothing of it")
+			}
+			away, shut = true, false
+			if err := s.once(); err == nil || !strings.Contains(err.Error(), "marker") {
+				t.Errorf("once: %v, want a word about the marker", err)
+			}
+			if len(g.log) > 0 {
+				t.Fatalf("sent while no marker could be read: %v", g.log)
+			}
+			if recovers {
+				s.decide("recover", "journal", "")
+			} else {
+				away = false
+			}
+			_ = s.once()
+			if len(g.log) != 1 {
+				t.Errorf("recovered %v: the PSP saw %v, want A1", recovers, g.log)
+			}
+		})
+	}
 }
