@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	_ "modernc.org/sqlite" // the engine, in pure Go
+	"modernc.org/sqlite" // the engine, in pure Go
 
 	"github.com/navette-connect/navette/connector/journal"
 )
@@ -70,7 +70,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	}
 	w.SetMaxOpenConns(1)
 	if owner {
-		if err := w.PingContext(ctx); err != nil {
+		if err := keepLog(ctx, w); err != nil {
 			return journal.Dialect{}, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close())
 		}
 		if err := os.Chmod(path, 0o640); err != nil && !errors.Is(err, os.ErrPermission) {
@@ -84,6 +84,24 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	r.SetMaxOpenConns(4)
 	r.SetMaxIdleConns(2)
 	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w), Touched: touched(path)}, nil
+}
+
+// keepLog leaves the log's empty file beside the database at a stop: who may read the state directory and not write there
+// could not open the journal without it.
+func keepLog(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx) // the only one there will be
+	if err != nil {
+		return err
+	}
+	err = conn.Raw(func(driver any) error {
+		c, ok := driver.(sqlite.FileControl)
+		if !ok {
+			return nil
+		}
+		_, err := c.FileControlPersistWAL("main", 1)
+		return err
+	})
+	return errors.Join(err, conn.Close())
 }
 
 // touched tells when a journal's log, or the journal itself, was last written.
