@@ -18,19 +18,19 @@ func TestBackupBeside(t *testing.T) {
 	w := newWorld(t, 7, sandbox.None, sandbox.Faults{Latency: sandbox.Duration(2 * time.Millisecond)})
 	s := w.serve(t)
 	var copies []string
-	rounds := 6
-	for i := range rounds {
+	before := int64(0)
+	for i := range 6 {
 		w.drop(t, 300)
-		before := w.arrived(t)
 		s.eventually(t, "it is writing", func() error {
-			if w.arrived(t) <= before {
-				return fmt.Errorf("nothing new at the PSP")
+			if v := w.inspect(t, filepath.Join(w.dir, "state")); v.LastEvent <= before {
+				return fmt.Errorf("nothing new behind event %d", before)
 			}
 			return nil
 		})
 		copied := filepath.Join(w.dir, fmt.Sprintf("copy-%d.db", i))
 		w.says(t, 0, "backup", copied)
 		copies = append(copies, copied)
+		before = w.inspect(t, filepath.Join(w.dir, "state")).LastEvent
 	}
 	spool := filepath.Join(w.dir, "spool-copy")
 	copyTree(t, filepath.Join(w.dir, "state", "spool"), spool) // behind the journals: whatever they name is there
