@@ -60,8 +60,8 @@ func (a *app) translate(c *cobra.Command) {
 func (a *app) translateFlags(command string, flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		for _, key := range []string{"ui.flag." + f.Name, command + ".flag." + f.Name} {
-			if message.Has(key) {
-				f.Usage = a.say(key)
+			if text := a.say(key); message.Has(key) && !strings.Contains(text, "‹") { // else the command has filled it in
+				f.Usage = text
 			}
 		}
 	})
