@@ -22,7 +22,7 @@ func wrap(act, path string, err error) error {
 // acted gives its kind to the error of an act that changes names. What has no known kind stays without: the act may
 // have happened.
 func acted(err error) error {
-	if err == nil || hasKind(err) {
+	if err == nil || transports.HasKind(err) {
 		return err
 	}
 	if k := kind(err); k != nil {
@@ -34,7 +34,7 @@ func acted(err error) error {
 // before gives its kind to an error that came before anything was done, or of an act that changes nothing: what is not
 // known to last is worth another try.
 func before(err error) error {
-	if err = acted(err); err == nil || hasKind(err) {
+	if err = acted(err); err == nil || transports.HasKind(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", transports.ErrRetry, err)
@@ -64,15 +64,6 @@ func refusable(err error) error {
 		}
 	}
 	return err
-}
-
-func hasKind(err error) bool {
-	for _, k := range []error{transports.ErrGone, transports.ErrExists, transports.ErrFolder, transports.ErrRefused, transports.ErrRetry} {
-		if errors.Is(err, k) {
-			return true
-		}
-	}
-	return false
 }
 
 // kind gives the kind of an error of the file system, nil when it has none.

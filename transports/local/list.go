@@ -74,7 +74,7 @@ func (b *Box) statFile(ctx context.Context, path string) (transports.File, error
 	if err := ctx.Err(); err != nil {
 		return transports.File{}, before(err)
 	}
-	dir, name, err := split(path)
+	dir, name, err := transports.SplitPath(path)
 	if err != nil {
 		return transports.File{}, err
 	}
@@ -102,7 +102,7 @@ func (b *Box) openFile(ctx context.Context, path string) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, before(err)
 	}
-	dir, name, err := split(path)
+	dir, name, err := transports.SplitPath(path)
 	if err != nil {
 		return nil, err
 	}

@@ -65,37 +65,7 @@ func (b *Box) Close() error { return nil }
 
 // Join makes the path of a name in dir. What is no base name (empty, ".", "..", with a slash) gives a path that every
 // call refuses, so that no name of a listing leads out of its folder.
-func (b *Box) Join(dir, name string) string {
-	if checkName(name) != nil {
-		name = "\x00" + name
-	}
-	return strings.TrimRight(dir, "/") + "/" + name
-}
-
-// split gives the folder and the name of a path, and refuses what cannot be a file's path.
-func split(path string) (dir, name string, err error) {
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 || path[0] != '/' {
-		return "", "", fmt.Errorf("%w: not an absolute path", transports.ErrRefused)
-	}
-	if j := strings.IndexByte(path, 0); j >= 0 {
-		return "", "", fmt.Errorf("%w: no base name, or one with a NUL", transports.ErrRefused)
-	}
-	dir, name = path[:max(i, 1)], path[i+1:]
-	return dir, name, checkName(name)
-}
-
-func checkName(name string) error {
-	switch {
-	case name == "" || name == "." || name == "..":
-		return fmt.Errorf("%w: no file can be called so", transports.ErrRefused)
-	case strings.ContainsAny(name, "/\x00"):
-		return fmt.Errorf("%w: a name cannot hold a slash or a NUL", transports.ErrRefused)
-	case len(name) > transports.MaxName:
-		return fmt.Errorf("%w: the name has %d bytes, %d at most", transports.ErrRefused, len(name), transports.MaxName)
-	}
-	return nil
-}
+func (b *Box) Join(dir, name string) string { return transports.JoinPath(dir, name) }
 
 // folder is an open folder; acts are made relative to it.
 type folder struct {
@@ -211,7 +181,7 @@ func (b *Box) makeDir(dir string) error {
 		return folderError(err)
 	}
 	above, name := filepath.Dir(dir), filepath.Base(dir)
-	if err := checkName(name); err != nil {
+	if err := transports.CheckName(name); err != nil {
 		return err
 	}
 	if err := b.makeDir(above); err != nil {

@@ -24,11 +24,11 @@ func (b *Box) move(ctx context.Context, from, to string) error {
 	if err := ctx.Err(); err != nil {
 		return before(err)
 	}
-	fromDir, fromName, err := split(from)
+	fromDir, fromName, err := transports.SplitPath(from)
 	if err != nil {
 		return err
 	}
-	toDir, toName, err := split(to)
+	toDir, toName, err := transports.SplitPath(to)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (b *Box) publish(ctx context.Context, path string, r io.Reader, mode uint32
 	if err := ctx.Err(); err != nil {
 		return before(err)
 	}
-	dir, name, err := split(path)
+	dir, name, err := transports.SplitPath(path)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (b *Box) Replace(ctx context.Context, path string, r io.Reader, mode uint32
 }
 
 func (b *Box) replace(ctx context.Context, path string, r io.Reader, mode uint32) error {
-	dir, name, err := split(path)
+	dir, name, err := transports.SplitPath(path)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (c checkedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	switch {
 	case err == nil || err == io.EOF:
-	case hasKind(err): // of another Box: not of this act
+	case transports.HasKind(err): // of another Box: not of this act
 		err = fmt.Errorf("%w: reading the source: %v", transports.ErrRetry, err)
 	default:
 		err = fmt.Errorf("%w: reading the source: %w", transports.ErrRetry, err)

@@ -41,19 +41,10 @@ var errLost = errors.New("the connection was lost")
 
 // before gives a kind to an error that came before anything was done, or of an act that changes nothing.
 func before(err error) error {
-	if err == nil || hasKind(err) {
+	if err == nil || transports.HasKind(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", transports.ErrRetry, err)
-}
-
-func hasKind(err error) bool {
-	for _, k := range []error{transports.ErrGone, transports.ErrExists, transports.ErrFolder, transports.ErrRefused, transports.ErrRetry} {
-		if errors.Is(err, k) {
-			return true
-		}
-	}
-	return false
 }
 
 // answered tells whether an error is the server's answer to a request; anything else ends the connection.
@@ -84,7 +75,7 @@ func answer(err error) error {
 	var status *sftp.StatusError
 	var kind error
 	switch {
-	case err == nil || hasKind(err):
+	case err == nil || transports.HasKind(err):
 		return err
 	case errors.Is(err, os.ErrPermission):
 		kind = transports.ErrRefused

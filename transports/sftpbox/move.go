@@ -20,11 +20,11 @@ func (b *Box) move(ctx context.Context, from, to string) error {
 	if err := ctx.Err(); err != nil {
 		return before(err)
 	}
-	fromDir, _, err := split(from)
+	fromDir, _, err := transports.SplitPath(from)
 	if err != nil {
 		return err
 	}
-	toDir, _, err := split(to)
+	toDir, _, err := transports.SplitPath(to)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (b *Box) notMoved(ctx context.Context, l *link, from, fromDir, to, toDir st
 		return fmt.Errorf("%w: %v", transports.ErrExists, err)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%w: %v", transports.ErrFolder, err)
-	case hasKind(err):
+	case transports.HasKind(err):
 		return err
 	}
 	if info, e := l.info(ctx, func() (os.FileInfo, error) { return l.sftp.Stat(toDir) }); errors.Is(e, os.ErrNotExist) || e == nil && !info.IsDir() {

@@ -57,7 +57,7 @@ func (b *Box) list(ctx context.Context, l *link, dir string) ([]transports.File,
 	}
 	files := make([]transports.File, 0, len(entries))
 	for _, e := range entries {
-		if e.Mode().IsRegular() && checkName(e.Name()) == nil {
+		if e.Mode().IsRegular() && transports.CheckName(e.Name()) == nil {
 			files = append(files, file(e))
 		}
 	}
@@ -70,7 +70,7 @@ func (b *Box) folderError(ctx context.Context, l *link, dir string, err error) e
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w: %w", transports.ErrFolder, err)
 	}
-	if !errors.Is(err, errLost) && !hasKind(err) {
+	if !errors.Is(err, errLost) && !transports.HasKind(err) {
 		info, e := l.info(ctx, func() (os.FileInfo, error) { return l.sftp.Stat(dir) })
 		if errors.Is(e, os.ErrNotExist) || e == nil && !info.IsDir() {
 			return fmt.Errorf("%w: %w", transports.ErrFolder, err)
@@ -86,7 +86,7 @@ func (b *Box) Stat(ctx context.Context, path string) (transports.File, error) {
 		info, err := b.plain(ctx, l, path)
 		if err == nil {
 			f = file(info)
-			_, f.Name, _ = split(path)
+			_, f.Name, _ = transports.SplitPath(path)
 		}
 		return err
 	})
@@ -95,7 +95,7 @@ func (b *Box) Stat(ctx context.Context, path string) (transports.File, error) {
 
 // plain describes one plain file, without following links.
 func (b *Box) plain(ctx context.Context, l *link, path string) (os.FileInfo, error) {
-	dir, _, err := split(path)
+	dir, _, err := transports.SplitPath(path)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (b *Box) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 		}
 		var f *sftp.File
 		if err := l.do(ctx, func() (err error) { f, err = l.sftp.Open(path); return err }); err != nil {
-			dir, _, _ := split(path)
+			dir, _, _ := transports.SplitPath(path)
 			return b.missing(ctx, l, dir, err)
 		}
 		r = &reader{ctx: ctx, box: b, link: l, file: f, path: path, was: info, once: b.Claiming() == transports.ClaimReadOnce}

@@ -18,7 +18,7 @@ func (b *Box) Replace(ctx context.Context, path string, r io.Reader, mode uint32
 }
 
 func (b *Box) replace(ctx context.Context, path string, r io.Reader, mode uint32) error {
-	dir, _, err := split(path)
+	dir, _, err := transports.SplitPath(path)
 	if err != nil {
 		return err
 	}

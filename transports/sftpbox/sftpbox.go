@@ -115,37 +115,7 @@ func (b *Box) Claiming() Claim {
 }
 
 // Join makes the path of a name in dir. What is no base name gives a path that every call refuses.
-func (b *Box) Join(dir, name string) string {
-	if checkName(name) != nil {
-		name = "\x00" + name
-	}
-	return strings.TrimRight(dir, "/") + "/" + name
-}
-
-// split gives the folder and the name of a path, and refuses what cannot be a file's path.
-func split(p string) (dir, name string, err error) {
-	i := strings.LastIndexByte(p, '/')
-	if i < 0 || p[0] != '/' {
-		return "", "", fmt.Errorf("%w: not an absolute path", transports.ErrRefused)
-	}
-	if strings.IndexByte(p, 0) >= 0 {
-		return "", "", fmt.Errorf("%w: no base name, or one with a NUL", transports.ErrRefused)
-	}
-	dir, name = p[:max(i, 1)], p[i+1:]
-	return dir, name, checkName(name)
-}
-
-func checkName(name string) error {
-	switch {
-	case name == "" || name == "." || name == "..":
-		return fmt.Errorf("%w: no file can be called so", transports.ErrRefused)
-	case strings.ContainsAny(name, "/\x00"):
-		return fmt.Errorf("%w: a name cannot hold a slash or a NUL", transports.ErrRefused)
-	case len(name) > transports.MaxName:
-		return fmt.Errorf("%w: the name has %d bytes, %d at most", transports.ErrRefused, len(name), transports.MaxName)
-	}
-	return nil
-}
+func (b *Box) Join(dir, name string) string { return transports.JoinPath(dir, name) }
 
 // MakeDir creates a folder, its missing parents too.
 func (b *Box) MakeDir(ctx context.Context, dir string) error {

@@ -23,7 +23,7 @@ func (b *Box) Publish(ctx context.Context, path string, r io.Reader, mode uint32
 }
 
 func (b *Box) publish(ctx context.Context, path string, r io.Reader, mode uint32) error {
-	dir, _, err := split(path)
+	dir, _, err := transports.SplitPath(path)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (t *temp) fill(ctx context.Context, r io.Reader, mode uint32) error {
 	switch {
 	case err == nil && info.Size() != t.size:
 		return fmt.Errorf("%w: the server has %d bytes of %d", transports.ErrRetry, info.Size(), t.size)
-	case err != nil && !hasKind(err) && errors.Is(err, errLost):
+	case err != nil && !transports.HasKind(err) && errors.Is(err, errLost):
 		return err
 	} // a server that does not describe an open file has answered for each packet
 	if err := t.box.ask("close", t.path); err != nil {
@@ -176,7 +176,7 @@ func (t *temp) copy(ctx context.Context, r io.Reader) error {
 		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			all.Wait()
 			return bad()
-		case err != nil && hasKind(err): // of another Box: not of this act
+		case err != nil && transports.HasKind(err): // of another Box: not of this act
 			return fmt.Errorf("%w: reading the source: %v", transports.ErrRetry, err)
 		case err != nil:
 			return fmt.Errorf("%w: reading the source: %w", transports.ErrRetry, err)
