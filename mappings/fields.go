@@ -61,6 +61,11 @@ func (r *Reading) computeCurrency(c *field, currency string, line int) string {
 func (r *Reading) readField(f *field, v *value, currency string, line int) {
 	text := r.cell(r.cols[f.index])
 	kind := r.kind(r.cols[f.index])
+	if f.names && isRounded(text) && !f.isMissing(text) {
+		v.state = failed
+		r.fail(f, line, text, "NV-1211.rounded", "field", r.label(f), "value", r.shown(f, text))
+		return
+	}
 	if kind >= CellError && !f.isMissing(text) {
 		v.state = failed
 		r.failFault(f, line, text, r.noValue(f, kind, text))
@@ -206,6 +211,13 @@ func (r *Reading) check(f *field, v *value, line int) bool {
 		}
 	}
 	return ok
+}
+
+// isRounded tells the 1,2E+11 that a spreadsheet leaves of a long number when it saves its display as text.
+func isRounded(s string) bool {
+	mantissa, exponent, ok := strings.Cut(s, "E+")
+	return ok && exponent != "" && mantissa != "" && strings.Trim(exponent, "0123456789") == "" && strings.Trim(mantissa, "0123456789,.") == "" && mantissa[0] >= '1' && mantissa[0] <= '9' &&
+		(len(mantissa) == 1 || len(mantissa) > 2 && (mantissa[1] == ',' || mantissa[1] == '.'))
 }
 
 // typed reads a text as the field's type into v; a fault says why it is not of that type.

@@ -118,6 +118,7 @@ func (l *loader) fields(top object) {
 	for _, f := range m.fields {
 		f.simple = f.typ == typeText && f.set != setCurrency && f.words == nil && f.enum == nil && f.closed == nil && f.pattern == nil &&
 			f.all == nil && f.zero == nil && m.source.Trim
+		f.names = f.typ == typeText && slices.Contains([]setter{setReference, setTransaction, setKey, setCustomerID}, f.set)
 		switch f.set {
 		case setNothing, setReference, setAmount, setCurrency, setOperation, setKind: // told by the document
 		default:

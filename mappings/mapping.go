@@ -154,6 +154,7 @@ type field struct {
 	dates     []dateFormat
 	region    region
 	sensitive bool
+	names     bool // a number or name by which something is known: never a rounded one
 	simple    bool // a text that nothing is asked of but its length
 	shown     bool // an expression on rows names it
 	agg       aggregate

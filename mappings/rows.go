@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -186,10 +187,23 @@ func (r *Reading) cell(i int) string {
 	if i < 0 || i >= len(r.row.cells) {
 		return ""
 	}
-	if c := r.row.cells[i]; r.m.source.Trim {
-		return trimBlanks(c)
+	c := r.row.cells[i]
+	if r.m.source.Trim {
+		c = trimBlanks(c)
 	}
-	return r.row.cells[i]
+	if len(c) > 2 && c[0] == '=' {
+		return unwrapped(c)
+	}
+	return c
+}
+
+// unwrapped takes the text out of ="00123": programs that export to CSV write it so that a spreadsheet keeps the zeros.
+func unwrapped(c string) string {
+	inner, ok := strings.CutPrefix(c, `="`)
+	if inner, whole := strings.CutSuffix(inner, `"`); ok && whole && !strings.Contains(strings.ReplaceAll(inner, `""`, ""), `"`) {
+		return strings.ReplaceAll(inner, `""`, `"`)
+	}
+	return c
 }
 
 // leftOut asks `skip` whether the row counts.

@@ -309,3 +309,26 @@ func TestSpecOrigin(t *testing.T) {
 		t.Errorf("%v, raw %q", err, docs[0].Rows[0].Raw)
 	}
 }
+
+// TestSpreadsheetNumbers: what a spreadsheet has rounded names nothing any more; what was written so that it keeps its zeros
+// is what it shows.
+func TestSpreadsheetNumbers(t *testing.T) {
+	yaml := plain(`encoding: utf-8, decimal: ","`, "  - {name: reference, column: Ref, required: true}\n  - {name: amount, column: Montant, type: amount, required: true}\n  - {name: label, column: Texte}\n")
+	text := "Ref;Montant;Texte\n1,2E+11;1,00;t\n2.35E+05;1,00;t\n3E+08;1,00;t\n\"=\"\"00123\"\"\";\"=\"\"1,50\"\"\";1E+05\nE+11;1,00;=A1\n12E+3;1,00;\"=\"\"a\"\"b\"\"\"\nA1,2E+11;1,00;t\n"
+	want := "2 rejected NV-1211@A\n3 rejected NV-1211@A\n4 rejected NV-1211@A\n5 00123 1.50 EUR\n6 E+11 1.00 EUR\n7 12E+3 1.00 EUR\n8 A1,2E+11 1.00 EUR"
+	if got := judge(t, yaml, text); got != want {
+		t.Errorf(" got %s\nwant %s", got, want)
+	}
+	_, docs, _ := documents(t, parse(t, yaml), text)
+	var got []string
+	for _, d := range docs[3:6] {
+		got = append(got, d.Instructions[0].Label)
+	}
+	if want := `1E+05|=A1|="a"b"`; strings.Join(got, "|") != want {
+		t.Errorf("labels %q, want %q", got, want)
+	}
+	bare := plain(`encoding: utf-8, quote: none, decimal: ","`, "  - {name: reference, column: Ref, required: true}\n  - {name: amount, column: Montant, type: amount, required: true}\n")
+	if got, want := judge(t, bare, "Ref;Montant\n=\"00123\";=\"1,50\"\n"), "2 00123 1.50 EUR"; got != want {
+		t.Errorf("without quotes: %s, want %s", got, want)
+	}
+}
