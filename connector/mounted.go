@@ -15,6 +15,18 @@ import (
 // metaMount is the prefix of the journal's memory of a flow's folders.
 func metaMount(flow string) string { return "mount:" + flow + ":" }
 
+// stand is what a folder stood on, and the journal's version that was found to say so.
+type stand struct {
+	kind    string
+	version int64
+}
+
+func (e *engine) stands(name string) stand {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stood[name]
+}
+
 // mounted tells whether folders stand on what they stood on last time; NV-3002 where a share or disk is missing.
 func (e *engine) mounted(ctx context.Context, flow string, box transports.Box, dirs ...string) error {
 	m, ok := box.(transports.Mounter)
@@ -30,12 +42,19 @@ func (e *engine) mounted(ctx context.Context, flow string, box transports.Box, d
 			return alarm("NV-3001", "folder", dir, err)
 		}
 		name := metaMount(flow) + dir
+		now := stand{kind, e.j.Version()}
+		if e.stands(name) == now { // an idle journal is not asked again
+			continue
+		}
 		known, err := e.j.Meta(ctx, name)
 		if err != nil {
 			return err
 		}
 		switch {
 		case kind == known:
+			e.mu.Lock()
+			e.stood[name] = now
+			e.mu.Unlock()
 		case unmounted(known, kind):
 			return alarm("NV-3002", "folder", dir, nil)
 		default:

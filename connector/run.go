@@ -39,7 +39,8 @@ type engine struct {
 
 	mu    sync.Mutex
 	wakes map[string]chan struct{}
-	still map[string]bool // flows of which nothing is sent: a person paused them
+	stood map[string]stand // by metaMount: what was found last
+	still map[string]bool  // flows of which nothing is sent: a person paused them
 
 	intakes    []*intake
 	reports    []*report
@@ -58,7 +59,7 @@ type Connector struct{ e *engine }
 
 // New prepares the loops; nothing runs yet.
 func New(s Setup) *Connector {
-	e := &engine{Setup: s, j: s.Journal, spool: s.Spool, now: s.Now, location: s.Location, meter: s.Meter, log: s.Log, alarms: newOnce(), wakes: map[string]chan struct{}{}}
+	e := &engine{Setup: s, j: s.Journal, spool: s.Spool, now: s.Now, location: s.Location, meter: s.Meter, log: s.Log, alarms: newOnce(), wakes: map[string]chan struct{}{}, stood: map[string]stand{}}
 	if e.now == nil {
 		e.now = time.Now
 	}

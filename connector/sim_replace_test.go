@@ -368,12 +368,12 @@ func (w *debts) answered(t *testing.T, what string) {
 }
 
 // TestReplaceAtEachAct ends the process at every single act of one replacement, one after another; where answers of the
-// cancel or of the new request are lost or late there are many more acts, and each 19th is tried. STEP says another.
+// cancel or of the new request are lost or late there are many more acts, and each 41st is tried. STEP says another.
 func TestReplaceAtEachAct(t *testing.T) {
 	const well = "all is well"
 	for name, next := range map[string][]sandbox.Fault{well: nil, "the cancel's answer is lost": {sandbox.Lost}, "the cancel is late": {sandbox.Late},
 		"the request's answer is lost": {"", sandbox.Lost}, "the request is late": {"", sandbox.Late}} {
-		step := 19
+		step := 41
 		if name == well {
 			step = 1
 		}
