@@ -75,7 +75,8 @@ fuzz:
 # The kill tests and the simulation for a long time.
 soak:
 	KILLS=$(SOAK_KILLS) go test -vet=off -count=1 -timeout 0 -v -run '^TestKill' $(KILLTESTS)
-	SEEDS=$(SOAK_SEEDS) go test -vet=off -count=1 -timeout 0 -run '^TestSimulation' ./connector
+	SEEDS=$(SOAK_SEEDS) go test -vet=off -count=1 -timeout 0 -run '^TestSimul' ./connector
+	STEP=1 go test -vet=off -count=1 -timeout 0 -run '^TestReplaceAtEachAct' ./connector
 
 # The yardsticks of bench/README.md; ARGS="rate -quick" takes some of them.
 bench:
