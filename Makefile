@@ -18,7 +18,7 @@ PLAIN   = ^Test(Kill|Known|ReplaceAtEachAct|SimulateReplace)
 # The folders whose tests kill the program; found, so that nobody keeps a list.
 KILLTESTS = $(shell grep -rlE --include='*_test.go' '^func TestKill' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: build demo sftp-demo packages test-packages test-system test test-program test-plain test-deps lint bench fuzz soak clean
+.PHONY: build demo sftp-demo packages test-packages test-system test test-program test-others test-deps lint bench fuzz soak clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o navette ./cmd/navette
@@ -36,17 +36,17 @@ lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; } >&2
 	go tool staticcheck ./...
 
-# `go vet` has run already.
+# `go vet` has run already. The program's tests wait more than they compute: the others run beside them.
 test: lint
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-program test-plain
-	go test -vet=off $(RACE) -timeout 10m -skip '$(PLAIN)' $$(go list ./... | grep -v /cmd/navette$$)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-program test-others
 	go test -vet=off $(RACE) -timeout 10m -run '$(LOADED)' $(PROGRAM)
 
 test-program:
-	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 12m $(PROGRAM)
+	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 14m $(PROGRAM)
 
-test-plain:
+test-others:
 	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '$(PLAIN)' ./connector ./transports/...
+	go test -vet=off $(RACE) -timeout 10m -skip '$(PLAIN)' $$(go list ./... | grep -v /cmd/navette$$)
 
 # dist/navette_VERSION_ARCH.deb and .rpm; ARCHS=amd64 or KINDS=deb make some of them.
 packages:

@@ -299,6 +299,7 @@ func (m mutant) build(t *testing.T) string {
 
 // TestKillControls runs the mutants: each must turn the invariants red, or a green run proves nothing.
 func TestKillControls(t *testing.T) {
+	t.Parallel()
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			binary := m.build(t)

@@ -247,6 +247,7 @@ func TestKillLyra(t *testing.T) {
 // TestKillLyraControl: a gateway that takes "no such transaction" for "this order never arrived" must turn the ledger red, or
 // a green run proves nothing.
 func TestKillLyraControl(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a binary of its own")
 	}

@@ -295,6 +295,7 @@ func openSipsControl(t *testing.T, seed uint64) *opsKill {
 
 // TestKillOperationControls runs the mutants: each must turn the kill test red.
 func TestKillOperationControls(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds binaries of its own")
 	}

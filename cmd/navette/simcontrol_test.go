@@ -23,6 +23,7 @@ var replaceMutants = []mutant{
 
 // TestReplaceControls runs the simulation of replacements over the mutants: each must turn it red.
 func TestReplaceControls(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the tests once for each mutant")
 	}
