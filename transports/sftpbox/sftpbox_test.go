@@ -48,6 +48,7 @@ func lacks() map[string]string {
 		"watch/lost":       "SFTP has no events",
 		"busy":             "SFTP cannot tell who has a file open",
 		"place":            "SFTP tells no devices",
+		"mount":            "SFTP tells no mounts",
 		"move/device":      "SFTP has no copy: done and rejected belong on the disk of in, and doctor says so",
 		"move/device/race": "SFTP has no copy",
 		"full/move":        "SFTP has no copy",
