@@ -264,3 +264,21 @@ func TestProbe(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowMoment: one pause of two seconds makes no server whose times are two seconds apart.
+func TestSlowMoment(t *testing.T) {
+	for _, c := range []struct {
+		differences []int // seconds from the first file to each later one
+		step        int
+	}{
+		{[]int{1}, 1}, {[]int{2, 3}, 1}, {[]int{2, 5}, 1}, {[]int{0, 2, 2, 4}, 2}, {[]int{2, 4, 6}, 2}, {[]int{0, 0}, 0}, {[]int{-2, 2}, 2},
+	} {
+		step := 0
+		for _, d := range c.differences {
+			step = sftpbox.Divisor(step, d)
+		}
+		if step != c.step {
+			t.Errorf("%v: step %d, want %d", c.differences, step, c.step)
+		}
+	}
+}
