@@ -39,14 +39,14 @@ lint:
 # `go vet` has run already. The program's tests wait more than they compute: the others run beside them.
 test: lint
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-program test-others
-	go test -vet=off $(RACE) -timeout 10m -run '$(LOADED)' $(PROGRAM)
+	go test -vet=off $(RACE) -timeout 30m -run '$(LOADED)' $(PROGRAM)
 
 test-program:
-	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 14m $(PROGRAM)
+	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 40m $(PROGRAM)
 
 test-others:
-	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 10m -run '$(PLAIN)' ./connector ./transports/...
-	go test -vet=off $(RACE) -timeout 10m -skip '$(PLAIN)' $$(go list ./... | grep -v /cmd/navette$$)
+	KILLS=$(KILLS) go test -vet=off -count=1 -timeout 30m -run '$(PLAIN)' ./connector ./transports/...
+	go test -vet=off $(RACE) -timeout 30m -skip '$(PLAIN)' $$(go list ./... | grep -v /cmd/navette$$)
 
 # dist/navette_VERSION_ARCH.deb and .rpm; ARCHS=amd64 or KINDS=deb make some of them.
 packages:
