@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -61,9 +62,13 @@ func (s *Spool) Write(ctx context.Context, fill func(io.Writer) error) (digest s
 		}
 	}()
 	h := sha256.New()
-	c := &counter{w: io.MultiWriter(f, h), ctx: ctx}
+	b := bufio.NewWriterSize(io.MultiWriter(f, h), 64<<10) // a return is written line by line
+	c := &counter{w: b, ctx: ctx}
 	if err := fill(c); err != nil {
 		return "", 0, err
+	}
+	if err := b.Flush(); err != nil {
+		return "", 0, fmt.Errorf("spool: %w", err)
 	}
 	if err := s.fault("spool.fsync"); err != nil {
 		return "", 0, err
