@@ -273,6 +273,7 @@ func (d *dispatch) work(ctx context.Context) {
 				continue
 			}
 			d.meter.answered(d.account.Name, &it.Instruction, a.State)
+			a.Of = &it
 			d.count(0, 1)
 			d.answers <- a
 			d.count(-1, 0)
@@ -398,12 +399,13 @@ func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer 
 	return a
 }
 
-// linger is how long the first answer of a group waits for others: one fsync then serves many. No sending waits for it.
-const linger = 20 * time.Millisecond
+// linger is how long the first answer of a group waits for others: one fsync then serves many, and so does one write of
+// a page of the journal's indexes, of which ids that the PSP made up touch another each. No sending waits for it.
+const linger = 50 * time.Millisecond
 
-// record commits answers in groups: up to 512, or what came within linger.
+// record commits answers in groups: half of what may be in flight, or what came within linger.
 func (d *dispatch) record(ctx context.Context) {
-	batch := make([]journal.Answer, 0, 512)
+	batch := make([]journal.Answer, 0, d.groupSize()/2)
 	for a := range d.answers {
 		batch = append(batch[:0], a)
 		late := time.NewTimer(linger)

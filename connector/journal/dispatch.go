@@ -196,6 +196,17 @@ type Answer struct {
 	LookAt                   int64          // of Uncertain: when a look-up is believed; 0 = a person decides
 	PollAt                   int64          // of an answer that is followed by polling: first poll; 0 = none
 	Page                     *Page          // of an open request whose PSP has no links: Digest and ExpiresAt; nil = none
+	Of                       *Item          // what it answers, as it was when it was sent; nil: the journal is asked
+}
+
+// asked is what an answer is held against.
+type asked struct {
+	flow, account string
+	kind          payment.Kind
+	amount        payment.Amount
+	state         payment.State
+	file          int64
+	fixed         bool // its file's result is: status files tell the answer
 }
 
 // RecordAnswers writes answers with their events. An answer to an instruction that is no longer waiting for one is
@@ -204,30 +215,9 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 	if len(list) == 0 {
 		return nil
 	}
-	type known struct {
-		flow, account, currency string
-		kind                    payment.Kind
-		amount                  sql.NullInt64
-		state                   payment.State
-		fixed                   bool
-		file                    int64
-	}
-	find := make(map[int64]known, len(list))
-	for _, part := range parted(numbersOf(list)) {
-		args := make([]any, len(part))
-		for i, id := range part {
-			args[i] = id
-		}
-		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", args, func(r *sql.Rows) error {
-			var id int64
-			var k known
-			err := r.Scan(&id, &k.flow, &k.account, &k.currency, &k.kind, &k.amount, &k.state, &k.fixed, &k.file)
-			find[id] = k
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	find, err := tx.asked(list)
+	if err != nil {
+		return err
 	}
 	events := make([]Event, 0, len(list))
 	updates := make([]any, 0, len(list)*8)
@@ -243,13 +233,15 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if !a.State.Answered() {
 			answered = 0
 		}
-		updates = append(updates, a.ID, string(a.State), a.Code, a.Message, a.PaymentID, a.TransactionID, a.Link, answered)
+		var transaction any // nil: what it has
+		if a.TransactionID != "" {
+			transaction = a.TransactionID
+		}
+		updates = append(updates, a.ID, a.PaymentID, a.Link, string(a.State), a.Code, a.Message, transaction, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
 			PaymentID: a.PaymentID, TransactionID: a.TransactionID, PSPState: a.PSPState, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
 			Tell: k.fixed && a.State.Answered()}
-		if k.amount.Valid {
-			e.Amount = payment.Amount{Minor: k.amount.Int64, Currency: k.currency}
-		} else if k.kind == payment.Operate {
+		if e.Amount = k.amount; e.Amount.IsZero() && k.kind == payment.Operate {
 			e.Amount = a.Amount
 		}
 		events = append(events, e)
@@ -269,20 +261,90 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 			}
 		}
 	}
-	if err := tx.bulk("WITH v (id, state, code, message, payment_id, transaction_id, link, answered_at) AS (VALUES ", 8, updates,
-		`) UPDATE instruction SET state = v.state, code = v.code, message = v.message, payment_id = v.payment_id,
- transaction_id = CASE WHEN v.transaction_id = '' THEN instruction.transaction_id ELSE v.transaction_id END, link = v.link, answered_at = v.answered_at FROM v WHERE instruction.id = v.id`); err != nil {
+	if err := tx.packed(8, 3, updates, func(tuples string) string {
+		return "WITH v (id, payment_id, link) AS (VALUES " + tuples + `) UPDATE instruction SET state = ?, code = ?, message = ?, transaction_id = coalesce(?, instruction.transaction_id), answered_at = ?,
+ payment_id = v.payment_id, link = v.link FROM v WHERE instruction.id = v.id`
+	}); err != nil {
 		return err
 	}
 	return tx.AddEvents(events)
 }
 
-func numbersOf(list []Answer) []int64 {
-	numbers := make([]int64, len(list))
+// asked finds what answers are held against. Who sends requests knows all of it but whether they still stand as sending,
+// which is seen in the key and the state alone; else each is read.
+func (tx *Tx) asked(list []Answer) (map[int64]asked, error) {
+	find := make(map[int64]asked, len(list))
+	known, numbers := true, make([]int64, len(list))
 	for i := range list {
 		numbers[i] = list[i].ID
+		of := list[i].Of
+		if known = known && of != nil && of.State == payment.Sending && of.Kind == payment.Request; known {
+			find[of.ID] = asked{of.Source.Flow, of.Account, of.Kind, of.Amount, of.State, of.FileID, false}
+		}
 	}
-	return numbers
+	if known && len(find) == len(list) {
+		sure, err := tx.stillSending(numbers)
+		if err != nil {
+			return nil, err
+		}
+		if sure {
+			return find, tx.fixed(find)
+		}
+	}
+	clear(find)
+	for _, part := range parted(numbers) {
+		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part), func(r *sql.Rows) error {
+			var id int64
+			var k asked
+			var amount sql.NullInt64
+			err := r.Scan(&id, &k.flow, &k.account, &k.amount.Currency, &k.kind, &amount, &k.state, &k.fixed, &k.file)
+			if k.amount.Minor = amount.Int64; !amount.Valid {
+				k.amount = payment.Amount{}
+			}
+			find[id] = k
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return find, nil
+}
+
+// stillSending tells whether all of these instructions stand as sending.
+func (tx *Tx) stillSending(list []int64) (bool, error) {
+	for _, part := range parted(list) {
+		n := 0
+		if err := tx.one("SELECT count(*) FROM instruction WHERE state = 'sending' AND id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part)...).Scan(&n); err != nil || n != len(part) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// fixed learns of which files the result is written.
+func (tx *Tx) fixed(find map[int64]asked) error {
+	files := map[int64]bool{}
+	for id, k := range find {
+		fixed, known := files[k.file]
+		if !known {
+			if err := tx.one("SELECT result_fixed FROM file WHERE id = ?", k.file).Scan(&fixed); err != nil {
+				return err
+			}
+			files[k.file] = fixed
+		}
+		k.fixed = fixed
+		find[id] = k
+	}
+	return nil
+}
+
+func anys(list []int64) []any {
+	args := make([]any, len(list))
+	for i, id := range list {
+		args[i] = id
+	}
+	return args
 }
 
 // Interrupted turns what a dead process left as `sending` into `uncertain`, to be looked up at lookAt. It returns how

@@ -29,6 +29,10 @@ type Event struct {
 	Line, RowID, FileID   int64
 }
 
+// eventInserted are the columns of an event: first what differs from one to the next.
+var eventInserted = [...]string{"id", "instruction_id", "amount", "payment_id", "flow", "account", "word", "state", "previous", "currency", "moved",
+	"method", "transaction_id", "occurred_at", "recorded_at", "code", "reason", "psp_event", "tell", "psp_state"}
+
 // AddEvents appends events under the next numbers.
 func (tx *Tx) AddEvents(list []Event) error {
 	if len(list) == 0 {
@@ -38,15 +42,14 @@ func (tx *Tx) AddEvents(list []Event) error {
 	if err != nil {
 		return err
 	}
-	args := make([]any, 0, len(list)*20)
+	args := make([]any, 0, len(list)*len(eventInserted))
 	for i := range list {
 		e := &list[i]
 		e.ID, e.RecordedAt = id+int64(i), tx.Now
-		args = append(args, e.ID, e.InstructionID, e.Flow, e.Account, e.Word, string(e.State), string(e.Previous), minor(e.Amount), e.Amount.Currency, e.Moved,
-			e.Method, e.PaymentID, e.TransactionID, e.OccurredAt, e.RecordedAt, e.Code, e.Reason, e.PSPEvent, e.Tell, e.PSPState)
+		args = append(args, e.ID, e.InstructionID, minor(e.Amount), e.PaymentID, e.Flow, e.Account, e.Word, string(e.State), string(e.Previous), e.Amount.Currency, e.Moved,
+			e.Method, e.TransactionID, e.OccurredAt, e.RecordedAt, e.Code, e.Reason, e.PSPEvent, e.Tell, e.PSPState)
 	}
-	if err := tx.bulk(`INSERT INTO event (id, instruction_id, flow, account, word, state, previous, amount, currency, moved,
- method, payment_id, transaction_id, occurred_at, recorded_at, code, reason, psp_event, tell, psp_state) VALUES `, 20, args); err != nil {
+	if err := tx.insert("event", eventInserted[:], 4, args); err != nil {
 		return err
 	}
 	changes := map[tallyKey]int64{}

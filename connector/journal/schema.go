@@ -7,7 +7,10 @@ import (
 )
 
 // migrations is the schema, step by step: add at the end, never change what stands. Each step is one transaction.
-// The SQL is the part that SQLite and PostgreSQL share; {blob} and {begin…} stand for what they spell differently.
+// The SQL is the part that SQLite and PostgreSQL share; {blob} and {id} stand for what they spell differently.
+// In SQLite {id} must be INTEGER to the letter: any other type makes the key an index beside the table, a second tree to
+// write with each row and to go down with each look (https://sqlite.org/lang_createtable.html#rowid). A journal that began
+// with BIGINT works the same, only slower.
 // Times are microseconds since 1970 UTC, 0 = none; amounts are minor units.
 var migrations = []string{`
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -29,7 +32,7 @@ CREATE TABLE gateway (
   cursor TEXT NOT NULL DEFAULT '');         -- place in the feed of events
 
 CREATE TABLE file (
-  id BIGINT PRIMARY KEY,
+  id {id} PRIMARY KEY,
   flow TEXT NOT NULL, account TEXT NOT NULL,
   name {blob} NOT NULL,                     -- as dropped: bytes, perhaps not UTF-8
   stem TEXT NOT NULL DEFAULT '',            -- of its returns, given once with the first of them
@@ -51,7 +54,7 @@ CREATE INDEX file_flow ON file (flow, id);
 CREATE INDEX file_live ON file (state, id) WHERE state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone');
 
 CREATE TABLE row (
-  id BIGINT PRIMARY KEY, file_id BIGINT NOT NULL, line BIGINT NOT NULL,
+  id {id} PRIMARY KEY, file_id BIGINT NOT NULL, line BIGINT NOT NULL,
   document BIGINT NOT NULL,                 -- first row of its document
   kind TEXT NOT NULL, reference TEXT NOT NULL, amount BIGINT, currency TEXT NOT NULL,
   state TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
@@ -61,10 +64,10 @@ CREATE INDEX row_document ON row (document);
 -- Personal data, apart so that it can be erased: source cells, customer, fields. Events hold none.
 -- body is that of the document's first instruction, without the customer: the instruction's own row stays small, since it is
 -- written three times.
-CREATE TABLE personal (row_id BIGINT PRIMARY KEY, raw {blob}, customer {blob}, fields {blob}, body {blob});
+CREATE TABLE personal (row_id {id} PRIMARY KEY, raw {blob}, customer {blob}, fields {blob}, body {blob});
 
 CREATE TABLE instruction (
-  id BIGINT PRIMARY KEY, file_id BIGINT NOT NULL, row_id BIGINT NOT NULL, line BIGINT NOT NULL,
+  id {id} PRIMARY KEY, file_id BIGINT NOT NULL, row_id BIGINT NOT NULL, line BIGINT NOT NULL,
   flow TEXT NOT NULL, account TEXT NOT NULL, namespace TEXT NOT NULL,
   kind TEXT NOT NULL, operation TEXT NOT NULL, reference TEXT NOT NULL, part TEXT NOT NULL,
   lane TEXT NOT NULL,                       -- what keeps its order: the reference, else the transaction
@@ -89,7 +92,7 @@ CREATE INDEX instruction_transaction ON instruction (transaction_id) WHERE trans
 
 -- Append-only. One number sequence, in the order of commits, so that readers with a mark miss nothing.
 CREATE TABLE event (
-  id BIGINT PRIMARY KEY, instruction_id BIGINT NOT NULL, flow TEXT NOT NULL, account TEXT NOT NULL,
+  id {id} PRIMARY KEY, instruction_id BIGINT NOT NULL, flow TEXT NOT NULL, account TEXT NOT NULL,
   word TEXT NOT NULL, state TEXT NOT NULL, previous TEXT NOT NULL,
   amount BIGINT, currency TEXT NOT NULL, moved BIGINT NOT NULL,
   method TEXT NOT NULL, payment_id TEXT NOT NULL, transaction_id TEXT NOT NULL,
@@ -102,7 +105,7 @@ CREATE UNIQUE INDEX event_psp ON event (account, psp_event) WHERE psp_event <> '
 
 -- Money that moved or was tried, one line each: attempts, captures, refunds, charge-backs, remittances.
 CREATE TABLE transaction_ (
-  id BIGINT PRIMARY KEY, instruction_id BIGINT NOT NULL, account TEXT NOT NULL, transaction_id TEXT NOT NULL,
+  id {id} PRIMARY KEY, instruction_id BIGINT NOT NULL, account TEXT NOT NULL, transaction_id TEXT NOT NULL,
   kind TEXT NOT NULL, amount BIGINT NOT NULL, currency TEXT NOT NULL, method TEXT NOT NULL, occurred_at BIGINT NOT NULL, event_id BIGINT NOT NULL);
 CREATE INDEX transaction_instruction ON transaction_ (instruction_id);
 CREATE INDEX transaction_number ON transaction_ (transaction_id);
@@ -119,7 +122,7 @@ CREATE INDEX notice_open ON notice (account, received_at) WHERE done = 0;
 
 -- The outbox: returns whose bytes are fixed in the spool under their sha256.
 CREATE TABLE delivery (
-  id BIGINT PRIMARY KEY, flow TEXT NOT NULL, file_id BIGINT NOT NULL, kind TEXT NOT NULL, seq BIGINT NOT NULL,
+  id {id} PRIMARY KEY, flow TEXT NOT NULL, file_id BIGINT NOT NULL, kind TEXT NOT NULL, seq BIGINT NOT NULL,
   folder {blob} NOT NULL, name {blob} NOT NULL, length BIGINT NOT NULL, sha256 TEXT NOT NULL,
   state TEXT NOT NULL,                      -- fixed | published
   fixed_at BIGINT NOT NULL, published_at BIGINT NOT NULL DEFAULT 0, attempts BIGINT NOT NULL DEFAULT 0);
@@ -132,7 +135,7 @@ CREATE TABLE stem (flow TEXT NOT NULL, stem TEXT NOT NULL, used BIGINT NOT NULL,
 
 -- People's decisions: written by the command line, applied by the daemon, which checks the rights.
 CREATE TABLE command (
-  id BIGINT PRIMARY KEY, verb TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL, reason TEXT NOT NULL,
+  id {id} PRIMARY KEY, verb TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL, reason TEXT NOT NULL,
   actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL, actor_name TEXT NOT NULL,
   written_at BIGINT NOT NULL, applied_at BIGINT NOT NULL DEFAULT 0, state TEXT NOT NULL, result TEXT NOT NULL DEFAULT '');
 CREATE INDEX command_new ON command (id) WHERE state = 'new';
@@ -166,7 +169,7 @@ CREATE INDEX row_closed_file ON row (file_id, id) WHERE state IN ('rejected', 's
 	// The chain of digests over the events (chain.go), and what was erased on purpose (erase.go): the sha256 of kept bytes,
 	// gone = 0 until they have left the spool; "f12" for the personal data of a whole file.
 	`
-CREATE TABLE chain (id BIGINT PRIMARY KEY, first BIGINT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE chain (id {id} PRIMARY KEY, first BIGINT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE erased (what TEXT PRIMARY KEY, why TEXT NOT NULL, at BIGINT NOT NULL, gone BIGINT NOT NULL);
 CREATE INDEX erased_pending ON erased (what) WHERE gone = 0;
 `, `
@@ -194,9 +197,10 @@ func (j *Journal) migrate(tx *Tx) error {
 	if version > len(migrations) {
 		return fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
 	}
+	spell := strings.NewReplacer("{blob}", j.d.Blob, "{id}", j.d.ID)
 	for v := version; v < len(migrations); v++ {
 		err := tx.atomic(func() error {
-			for stmt := range strings.SplitSeq(strings.ReplaceAll(stripComments(migrations[v]), "{blob}", j.d.Blob), ";") {
+			for stmt := range strings.SplitSeq(spell.Replace(stripComments(migrations[v])), ";") {
 				if stmt = strings.TrimSpace(stmt); stmt == "" {
 					continue
 				}

@@ -42,6 +42,13 @@ type Staged struct {
 	Parts        string                // of its document, sorted, for the fingerprint
 }
 
+// What is staged of rows and instructions: first what differs from one to the next.
+var (
+	rowColumns         = [...]string{"id", "line", "document", "reference", "amount", "file_id", "kind", "currency", "state", "code", "message"}
+	instructionColumns = [...]string{"id", "row_id", "line", "reference", "lane", "key", "fingerprint", "amount",
+		"file_id", "flow", "account", "namespace", "kind", "operation", "part", "revision", "identity", "currency", "state", "code", "message", "body", "transaction_id"}
+)
+
 // Stage writes documents of a file that are invisible until the file is accepted.
 func (tx *Tx) Stage(f *File, docs []Staged) error {
 	nRows, nIns := 0, 0
@@ -59,13 +66,13 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	}
 	rows := make([]any, 0, nRows*11)
 	personal := make([]any, 0, nRows*5)
-	ins := make([]any, 0, nIns*22)
+	ins := make([]any, 0, nIns*23)
 	for i := range docs {
 		d := &docs[i]
 		document := rowID
 		for k := range d.Rows {
 			r := &d.Rows[k]
-			rows = append(rows, rowID, f.ID, r.Line, document, r.Kind, r.Reference, minor(r.Amount), r.Amount.Currency, r.State, r.Code, r.Message)
+			rows = append(rows, rowID, r.Line, document, r.Reference, minor(r.Amount), f.ID, r.Kind, r.Amount.Currency, r.State, r.Code, r.Message)
 			var customer, fields, body []byte
 			if k == 0 {
 				fields = d.Fields
@@ -85,7 +92,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 			if d.Held {
 				state = payment.Held
 			}
-			var body []byte
+			var body any // of the first it stands in personal
 			if k > 0 {
 				body = encodeBody(in)
 			}
@@ -93,19 +100,18 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 			if in.Kind == payment.Operate {
 				identity = payment.Identity(in)
 			}
-			ins = append(ins, insID, f.ID, document, in.Source.Line, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Reference, in.Part, Lane(in),
-				in.Revision, in.Key, identity, payment.Fingerprint(in, d.Parts), minor(in.Amount), in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, body, in.TransactionID)
+			ins = append(ins, insID, document, in.Source.Line, in.Reference, Lane(in), in.Key, payment.Fingerprint(in, d.Parts), minor(in.Amount),
+				f.ID, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Part, in.Revision, identity, in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, body, in.TransactionID)
 			insID++
 		}
 	}
-	if err := tx.bulk("INSERT INTO row (id, file_id, line, document, kind, reference, amount, currency, state, code, message) VALUES ", 11, rows); err != nil {
+	if err := tx.insert("row", rowColumns[:], 5, rows); err != nil {
 		return err
 	}
 	if err := tx.bulk("INSERT INTO personal (row_id, raw, customer, fields, body) VALUES ", 5, personal); err != nil {
 		return err
 	}
-	return tx.bulk(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane,
- revision, key, identity, fingerprint, amount, currency, state, code, message, body, transaction_id) VALUES `, 23, ins)
+	return tx.insert("instruction", instructionColumns[:], 8, ins)
 }
 
 // Lane is what keeps the order of instructions: the reference, else the transaction it names.

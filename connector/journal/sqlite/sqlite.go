@@ -84,7 +84,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 	r.SetMaxOpenConns(4)
 	r.SetMaxIdleConns(2)
 	r.SetConnMaxIdleTime(20 * time.Second) // an idle service needs one of them
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w), Touched: touched(path)}, nil
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w), Touched: touched(path)}, nil
 }
 
 // keepLog leaves the log's empty file beside the database at a stop: who may read the state directory and not write there
