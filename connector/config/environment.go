@@ -13,6 +13,10 @@ import (
 // prefix of the variables that are ours; any other variable of that prefix is refused.
 const prefix = "NAVETTE"
 
+// toScripts is by custom how scripts are told which binary to start. It reaches the binary with the rest of their
+// environment, and says nothing to it.
+const toScripts = prefix + "_BIN"
+
 // Environment is what the process's environment says. The zero Environment says nothing: the demo and tests use it.
 type Environment struct {
 	Process            // as set; "" where a variable is unset or empty
@@ -29,7 +33,7 @@ func ReadEnvironment() Environment {
 	if err := envconfig.Process(prefix, &e.Process); err != nil {
 		e.problems.fail(Position{}, prefix, "NV-4001", message.New("NV-4001.syntax", "detail", err.Error()))
 	}
-	var known []string
+	known := []string{toScripts}
 	for _, s := range e.Process.settings() {
 		known = append(known, s.env)
 	}

@@ -45,6 +45,7 @@ func TestReadEnvironment(t *testing.T) {
 		e.Credentials != "/run/credentials/navette.service" {
 		t.Errorf("ReadEnvironment() = %+v, want what was set", e)
 	}
+	t.Setenv("NAVETTE_BIN", "/usr/bin/navette") // for the script that started us
 	t.Setenv("NAVETTE_LISTN", "off")
 	t.Setenv("NAVETTE_COLOUR", "red")
 	_, opt := world(t, map[string]string{"navette.yaml": "quite: 1\n"})
