@@ -32,6 +32,12 @@ func (w *follow) notices(ctx context.Context) (waiting bool, err error) {
 			}
 		}
 		list = slices.DeleteFunc(list, same)
+		if first.PaymentID == "" { // kept by an older version: there is nothing to read
+			if err := w.j.Do(ctx, func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, ids) }); err != nil {
+				return waiting, err
+			}
+			continue
+		}
 		known, err := w.j.Known(ctx, w.account.Account, first.PaymentID)
 		if err != nil {
 			return waiting, err

@@ -19,11 +19,14 @@ type noticePSP struct {
 }
 
 func (g *noticePSP) Hook(_ http.Header, body []byte, _ time.Time) (noticeID, paymentID string, err error) {
-	parts := strings.Fields(string(body))
+	parts := append(strings.Fields(string(body)), "") // a payment may be missing
 	return parts[0], parts[1], nil
 }
 
 func (g *noticePSP) Read(ctx context.Context, in *payment.Instruction) (payment.Snapshot, error) {
+	if in.PaymentID == "" { // as every gateway does
+		return payment.Snapshot{}, payment.ErrUnsupported
+	}
 	s, err := g.pagePSP.Read(ctx, in)
 	if during := g.during; during != nil {
 		g.during = nil
@@ -103,6 +106,34 @@ func TestNoticeDuringARead(t *testing.T) {
 		}
 		if it := s.request(); it.State != payment.Paid {
 			t.Errorf("state %s, want paid: the second notification was lost", it.State)
+		}
+	})
+}
+
+// A notification that names no payment says nothing, whatever is on its way: it is taken, and nothing is asked about "".
+func TestNoticeOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		notice := &noticePSP{}
+		s, _, _ := hookStage(t, func(p *pagePSP) Gateway { notice.pagePSP = p; return notice })
+		s.after = func(c *Connector) {
+			c.e.dispatches[0].count(1, 0) // an answer of ours is awaited
+			if err := c.Hook(t.Context(), "psp", nil, []byte("n1")); err != nil {
+				t.Error(err)
+			}
+			c.e.dispatches[0].count(-1, 0)
+			if err := c.e.j.Do(t.Context(), func(tx *journal.Tx) error { // as an older version kept it
+				_, err := tx.Note(c.e.follows[0].account.Account, journal.Notice{ID: "n0"})
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+			waiting, err := c.e.follows[0].pass(t.Context())
+			if waiting || err != nil {
+				t.Errorf("followed up: waiting %v, error %v", waiting, err)
+			}
+		}
+		if err := s.once(); err != nil {
+			t.Error(err)
 		}
 	})
 }
