@@ -57,7 +57,7 @@ func (d *dispatch) pager() Pager {
 }
 
 // prepare does what must be durable before an exchange with a PSP whose pages are ours: a request that is being cancelled
-// gives out no form any more.
+// gives out no form any more. And it tells since when an operation has been sent, which the journal alone remembers.
 func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 	if d.pager() == nil {
 		return nil
@@ -67,6 +67,13 @@ func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 			return &gateway.Error{Kind: payment.ErrStopped, Code: "NV-2010", Text: "NAVETTE_PUBLIC_URL is missing"}
 		}
 		return nil
+	}
+	if in.Trace.SentAt == 0 && in.ID != 0 {
+		it, err := d.j.Item(ctx, in.ID)
+		if err != nil {
+			return notYet(err)
+		}
+		in.Trace.SentAt = it.SentAt
 	}
 	id := or(in.PaymentID, in.Target.PaymentID)
 	if in.Operation != payment.Cancel || in.TransactionID != "" || id == "" {

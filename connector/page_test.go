@@ -321,3 +321,32 @@ func TestPageAfterACrash(t *testing.T) {
 		})
 	}
 }
+
+// An operation that is early knows since when it has been sent, whichever life of the process sent it first: else a process
+// that lives for one pass would wait for ever.
+func TestEarlyOperationKnowsSinceWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, pageOps, taken)
+		psp := &pagePSP{}
+		psp.ops.answer = func(*payment.Instruction, int) (payment.Outcome, error) {
+			return payment.Outcome{Verdict: payment.VerdictRetry, Alone: true, Wait: 15 * time.Second, Message: "[25]"}, nil
+		}
+		s.gateway, s.public = psp, "https://pay.example"
+		first := time.Now()
+		s.drop("a.csv", "Operation;Facture;Montant;Cle\nrefund;A9;1,00;K1\n")
+		for range 2 {
+			if err := s.once(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Minute)
+		}
+		if n := len(psp.ops.submits); n != 2 {
+			t.Fatalf("%d submits, want one in each life", n)
+		}
+		for i, in := range psp.ops.submits {
+			if at := journal.Time(in.Trace.SentAt); at.Before(first) || at.Sub(first) > time.Minute {
+				t.Errorf("submit %d: first sent at %v, want %v", i+1, at, first)
+			}
+		}
+	})
+}

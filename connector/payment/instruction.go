@@ -56,7 +56,8 @@ type Instruction struct {
 	// Target is what the journal knows of the request an operation acts on when it is sent; nothing of it goes into the
 	// key, nor into a body that must stay the same. The zero value: the journal does not know it.
 	Target Target
-	// Trace is what the journal knows besides of an operation in doubt when it is looked up; zero when it is sent.
+	// Trace is what the journal knows besides of an operation in doubt when it is looked up; when it is sent, nothing but
+	// SentAt, and that only for PSPs whose pages are ours.
 	Trace Trace
 }
 

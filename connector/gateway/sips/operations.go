@@ -294,6 +294,9 @@ func (g *Gateway) notYet(in *payment.Instruction) payment.Outcome {
 		since = now
 		g.early[in.Key] = now
 	}
+	if at := in.Trace.SentAt; at > 0 && time.UnixMicro(at).Before(since) { // an earlier life of the process began to wait
+		since = time.UnixMicro(at)
+	}
 	over := now.Sub(since) >= lag
 	if over {
 		delete(g.early, in.Key)

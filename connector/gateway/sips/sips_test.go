@@ -345,6 +345,21 @@ func TestYoungTransaction(t *testing.T) {
 	t.Error("an unknown transaction is waited for for ever")
 }
 
+// A process that lives for one pass waits no longer than one that stays.
+func TestYoungInAnotherLife(t *testing.T) {
+	for _, tt := range []struct {
+		since time.Duration
+		want  payment.Verdict
+	}{{time.Minute, payment.VerdictRetry}, {3 * time.Minute, payment.VerdictRefused}} {
+		b := open(t, sipssim.Options{})
+		in := operation(payment.Capture, "NOBODY", eur(1000))
+		in.Trace.SentAt = b.clock().Add(-tt.since).UnixMicro()
+		if out, err := b.Submit(t.Context(), in); err != nil || out.Verdict != tt.want || !strings.HasPrefix(out.Message, "[25]") {
+			t.Errorf("first sent %v ago: %+v, %v; want verdict %v", tt.since, out, err, tt.want)
+		}
+	}
+}
+
 // In production nothing that acts leaves while Sips remits: from 22 to 23 hours, in winter and in summer.
 func TestClosedHours(t *testing.T) {
 	for _, tt := range []struct {
