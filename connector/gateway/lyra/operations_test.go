@@ -401,3 +401,18 @@ func TestLookupOfAnOrder(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedOrder: an order that a bank refused for good tells why, with its code, though nobody looked while it was open.
+func TestRefusedOrder(t *testing.T) {
+	for _, shows := range []lyrasim.Shows{{}, {OrderTransactions: true, OrderMetadata: true, PaymentOrderID: true}} {
+		w := open(t, lyrasim.Options{Shows: shows})
+		_, order := w.ask(t, 1, nil)
+		if !w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "refuse", Code: "05"}) {
+			t.Fatal("the order cannot be refused")
+		}
+		s := w.now(t, order)
+		if s.State != payment.Refused || len(s.Failed) != 1 || !strings.HasPrefix(s.Failed[0].Reason, "[ACQ_001]") || !strings.Contains(s.Failed[0].Reason, "05") {
+			t.Errorf("shows %+v: %s, attempts %+v; want it refused, and the bank's code", shows, s.State, s.Failed)
+		}
+	}
+}

@@ -176,7 +176,7 @@ func (g *Gateway) Read(ctx context.Context, in *payment.Instruction) (payment.Sn
 		return payment.Snapshot{}, err
 	}
 	paid := o.Status == "PAID" // then: what became of the money, captures and refunds
-	if !paid && (o.Status != "RUNNING" || o.Transactions != nil) {
+	if !paid && (o.Status != "RUNNING" && o.Status != "REFUSED" || o.Transactions != nil) {
 		return g.snapshot(o)
 	}
 	list, err := g.ordered(ctx, string(o.OrderID), payment.ErrUncertain)
@@ -189,6 +189,7 @@ func (g *Gateway) Read(ctx context.Context, in *payment.Instruction) (payment.Sn
 		}
 		o.Transactions = own
 	case isNothing(err) && !paid: // nobody has tried to pay yet
+	case o.Status == "REFUSED" && gateway.CodeOf(err) == gateway.CodeUnsupported: // refused all the same; why, cannot be asked
 	case len(o.Transactions) > 0 && errors.Is(err, payment.ErrUncertain): // the order's own list must do
 	default:
 		return payment.Snapshot{}, err
