@@ -93,6 +93,8 @@ func (g *Gateway) act(ctx context.Context, in *payment.Instruction, service stri
 		switch {
 		case unread != nil:
 			return g.failed(in, a, payment.ErrUncertain, gateway.CodeUnreadable, unread.Error())
+		case no != nil && no.Code == "INT_901" && recent(service): // the gateway is well, the platform is older
+			return payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeUnsupported, Message: g.client.Message(in, no.words())}, nil
 		case no != nil:
 			return g.judge(in, a, no)
 		}

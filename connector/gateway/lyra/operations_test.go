@@ -416,3 +416,43 @@ func TestRefusedOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestBusy: the PSP asks to wait in an envelope like any other; nothing was taken, and the same call is sent again later.
+func TestBusy(t *testing.T) {
+	w := open(t, lyrasim.Options{})
+	for _, code := range []string{"PSP_099", "PSP_106"} {
+		if err := w.psp.Break(lyrasim.Fault("code-" + code)); err != nil {
+			t.Fatal(err)
+		}
+		in := gatewaytest.Request(1)
+		out, err := w.Submit(t.Context(), in)
+		if err != nil || out.Verdict != payment.VerdictRetry || out.LookFirst || out.Code != "NV-2105" || !strings.HasPrefix(out.Message, "["+code+"]") {
+			t.Errorf("%s: %+v, %v; want it tried again", code, out, err)
+		}
+	}
+	if l := w.psp.Ledger(); l.Orders != 0 {
+		t.Errorf("%d orders, want none", l.Orders)
+	}
+	if w.psp.Break("code-099") == nil {
+		t.Error("a fault that is no code was taken")
+	}
+}
+
+// TestCancelWithoutTheService: an older platform cannot cancel orders. The row is refused, and the gateway goes on.
+func TestCancelWithoutTheService(t *testing.T) {
+	w := open(t, lyrasim.Options{})
+	_, order := w.ask(t, 1, nil)
+	if err := w.psp.Break("code-INT_901"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.Submit(t.Context(), operation(&payment.Instruction{Operation: payment.Cancel, PaymentID: order}))
+	if err != nil || out.Verdict != payment.VerdictRefused || out.Code != "NV-2002" || !strings.HasPrefix(out.Message, "[INT_901]") {
+		t.Errorf("cancel: %+v, %v; want it refused", out, err)
+	}
+	if err := w.psp.Break("code-INT_901"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := w.Submit(t.Context(), gatewaytest.Request(2)); !errors.Is(err, payment.ErrStopped) {
+		t.Errorf("request: %+v, %v; want the gateway stopped", out, err)
+	}
+}

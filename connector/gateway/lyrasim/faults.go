@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/navette-connect/navette/connector/gateway/simkit"
@@ -19,12 +20,23 @@ const (
 	HTML, Refuse, Echo    = simkit.HTML, simkit.Refuse, simkit.Echo
 )
 
-// Faults is what goes wrong, and how often.
+// codeOf is the PSP's error of a fault such as "code-PSP_099": no effect, and that code in an envelope; "" for any other.
+func codeOf(f Fault) string {
+	code, ok := strings.CutPrefix(string(f), "code-")
+	if prefix, number, cut := strings.Cut(code, "_"); !ok || !cut || prefix == "" || len(number) != 3 {
+		return ""
+	}
+	return code
+}
+
+func known(f Fault) bool { return f.Known() || codeOf(f) != "" }
+
+// Faults is what goes wrong, and how often. Beside the faults of all PSPs, "code-PSP_099" is that error without effect.
 type Faults struct {
 	Next  []Fault           `json:"next,omitempty"`  // for the next calls with an effect, one each; "" = none
 	Every map[Fault]int     `json:"every,omitempty"` // each Nth
 	Share map[Fault]float64 `json:"share,omitempty"` // that share, 0 to 1, by chance
-	Reads Fault             `json:"reads,omitempty"` // every call without effect: a status, html, garbled
+	Reads Fault             `json:"reads,omitempty"` // every call without effect: a status, html, garbled, code-…
 
 	Latency    Duration `json:"latency,omitempty"`     // between the effect and the answer
 	Delay      Duration `json:"delay,omitempty"`       // of Late
@@ -40,7 +52,7 @@ type lateCall struct {
 // SetFaults replaces the faults; an error names the one that is unknown.
 func (p *PSP) SetFaults(f Faults) error {
 	for _, x := range slices.Concat(f.Next, slices.Collect(maps.Keys(f.Every)), slices.Collect(maps.Keys(f.Share)), []Fault{f.Reads}) {
-		if !x.Known() {
+		if !known(x) {
 			return fmt.Errorf("fault %q is unknown", string(x))
 		}
 	}
@@ -53,7 +65,7 @@ func (p *PSP) SetFaults(f Faults) error {
 
 // Break adds a fault for the next call with an effect that has none yet.
 func (p *PSP) Break(f Fault) error {
-	if !f.Known() {
+	if !known(f) {
 		return fmt.Errorf("fault %q is unknown", string(f))
 	}
 	p.mu.Lock()

@@ -130,14 +130,18 @@ func (p *PSP) serve(w http.ResponseWriter, r *http.Request) {
 		answer = p.envelope(c, nil, no("PSP_003", echo(r, &c.in)))
 		withheld = false
 	default:
-		if c.mode == "" {
+		code := codeOf(f)
+		switch {
+		case c.mode == "":
 			answer = p.envelope(c, nil, no("INT_905", "invalid login or key"))
-		} else if !known {
+		case !known:
 			answer = p.envelope(c, nil, no("INT_901", "web service not found"))
-		} else {
+		case code != "":
+			answer = p.envelope(c, nil, no(code, "on request"))
+		default:
 			answer = p.effect(c)
 		}
-		withheld = f != "" && f != Strange
+		withheld = f != "" && f != Strange && code == ""
 	}
 	if s.acts {
 		p.ledger.answered(c.key, withheld)
