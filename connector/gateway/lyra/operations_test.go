@@ -156,7 +156,7 @@ func TestLife(t *testing.T) {
 			_, order = w.ask(t, 5, manual)
 			w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "pay"})
 			w.psp.Advance(8 * day)
-			hold(order, stand{payment.Cancelled, ""}) // nobody validated it
+			hold(order, stand{payment.Expired, ""}) // nobody validated it
 			_, order = w.ask(t, 6, func(in *payment.Instruction) { in.Capture = payment.CaptureMode{Mode: "deferred", DelayDays: 20} })
 			w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "pay"})
 			hold(order, stand{payment.Open, ""}) // authorised on the eve of its capture, not before

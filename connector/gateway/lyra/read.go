@@ -295,6 +295,7 @@ type money struct {
 	in, back int64 // minor units: what is paid (with what was paid and voided), what went back
 	captured int64 // of in
 	voided   int64 // of back: cancelled before its capture
+	lapsed   int   // of by[stageEnded]: those whose time ran out
 	by       map[stage]int
 	last     *transaction
 }
@@ -334,6 +335,9 @@ func count(list []transaction, currency string) (m money, err error) {
 				told[t.UUID] = *r
 			}
 		case stageEnded:
+			if t.Detailed == "EXPIRED" {
+				m.lapsed++
+			}
 			if t.Details.Card.Validation == "NO" && t.Detailed != "EXPIRED" {
 				m.in, m.voided = m.in+sum.Minor, m.voided+sum.Minor
 			}
@@ -380,8 +384,10 @@ func (m *money) state() payment.State {
 		return payment.Authorised
 	case m.by[stagePending] > 0 || m.by[stageNoPayment] > 0:
 		return payment.Open
-	case m.by[stageEnded] > 0:
+	case m.by[stageEnded] > m.lapsed:
 		return payment.Cancelled
+	case m.lapsed > 0: // nobody validated it in time, or the money never came
+		return payment.Expired
 	}
 	return payment.Open
 }

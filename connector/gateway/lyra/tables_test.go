@@ -146,7 +146,7 @@ func TestStatuses(t *testing.T) {
 		"WAITING_AUTHORISATION": payment.Open, "PRE_AUTHORISED": payment.Open, "REFUND_TO_RETRY": payment.Open, "ACCEPTED": payment.Open,
 		"AUTHORISED_TO_VALIDATE": payment.Authorised, "WAITING_AUTHORISATION_TO_VALIDATE": payment.Authorised,
 		"AUTHORISED": payment.Paid, "PARTIALLY_AUTHORISED": payment.Paid, "CAPTURED": payment.Settled, "CAPTURE_FAILED": payment.Refused,
-		"CANCELLED": payment.Cancelled, "CANCELED": payment.Cancelled, "EXPIRED": payment.Cancelled,
+		"CANCELLED": payment.Cancelled, "CANCELED": payment.Cancelled, "EXPIRED": payment.Expired,
 		"REFUSED": payment.Open, "ERROR": payment.Open, "ABANDONED": payment.Open, "NOT_CREATED": payment.Open,
 	}
 	_, g := openCanned(t)
