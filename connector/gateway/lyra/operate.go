@@ -284,7 +284,8 @@ func (g *Gateway) refund(ctx context.Context, in *payment.Instruction, t *target
 	body := onTransaction{UUID: t.uuid, Amount: sum.Minor, Currency: sum.Currency, Comment: comment(in)}
 	return g.actOn(ctx, in, t, "Transaction/Refund", body, func(tx *transaction) bool {
 		left, err := remainder(tx)
-		return err == nil && left.Minor == 0 && in.Amount.IsZero()
+		whole, err2 := tx.sum()
+		return err == nil && err2 == nil && left.Minor == 0 && (in.Amount.IsZero() || in.Amount == whole)
 	})
 }
 

@@ -456,3 +456,25 @@ func TestCancelWithoutTheService(t *testing.T) {
 		t.Errorf("request: %+v, %v; want the gateway stopped", out, err)
 	}
 }
+
+// TestRefundedWhole: the whole again, with or without its amount, is done; a part of it is not.
+func TestRefundedWhole(t *testing.T) {
+	w := open(t, lyrasim.Options{})
+	_, _, tx := w.paid(t, 1, nil)
+	w.psp.Advance(day)
+	if got := w.act(t, payment.Instruction{Operation: payment.Refund, TransactionID: tx, Amount: eur(10000)}); got != "done AUTHORISED 100.00 EUR" {
+		t.Errorf("refund: %s", got)
+	}
+	for _, again := range []struct {
+		amount payment.Amount
+		want   payment.Verdict
+	}{{eur(10000), payment.VerdictDone}, {payment.Amount{}, payment.VerdictDone}, {eur(4500), payment.VerdictRefused}} {
+		out, err := w.Submit(t.Context(), operation(&payment.Instruction{Operation: payment.Refund, TransactionID: tx, Amount: again.amount, ERPKey: "again"}))
+		if err != nil || out.Verdict != again.want {
+			t.Errorf("refund of %v again: %+v, %v; want verdict %v", again.amount, out, err, again.want)
+		}
+	}
+	if l := w.psp.Ledger(); l.Credits != 1 {
+		t.Errorf("%d credits, want one", l.Credits)
+	}
+}
