@@ -73,6 +73,9 @@ func (g *Gateway) lookAtOrder(in *payment.Instruction, o *order) (payment.Outcom
 	}
 	out := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionState: g.word(o.Status)}
 	state := orderStates()[string(o.Status)]
+	if in.Operation == payment.Consult {
+		out.Message = g.word(o.Status)
+	}
 	if in.Operation == payment.Cancel && state == payment.Cancelled || in.Operation == payment.Consult ||
 		in.Operation == payment.Modify && in.Date == "" && asked == in.Amount {
 		return out, nil

@@ -142,7 +142,7 @@ func (g *Gateway) onOrder(ctx context.Context, in *payment.Instruction, t *targe
 	done := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionState: g.word(o.Status)}
 	switch state := orderStates()[string(o.Status)]; {
 	case in.Operation == payment.Consult:
-		done.Amount = asked
+		done.Amount, done.Message = asked, g.word(o.Status)
 		return done, nil
 	case in.Operation == payment.Cancel && state == payment.Cancelled:
 		return done, nil
@@ -381,6 +381,17 @@ func (g *Gateway) showing(in *payment.Instruction, tx *transaction) (payment.Out
 		return g.unreadable(in, err.Error())
 	}
 	out := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: g.id(tx.UUID), TransactionState: g.word(tx.Detailed), Amount: sum}
+	switch in.Operation {
+	case payment.Consult: // what was asked for
+		out.Message = g.word(tx.Detailed)
+		if tx.Code != "" {
+			out.Message += " " + g.client.Clean(fault{tx.Code, tx.Message, tx.DetailCode, tx.Detail}.words())
+		}
+	case payment.Refund, payment.Duplicate: // a transaction of its own, to be named by whoever acts on it next
+		if in.Operation == payment.Duplicate || tx.Operation == "CREDIT" {
+			out.PaymentID = out.TransactionID
+		}
+	}
 	if st.stage == stageFailed && (in.Operation == payment.Refund || in.Operation == payment.Duplicate) { // made, and refused by the bank
 		f := fault{tx.Code, tx.Message, tx.DetailCode, tx.Detail}
 		if f.Code == "" {

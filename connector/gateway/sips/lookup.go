@@ -70,7 +70,7 @@ func (g *Gateway) lookupDuplicate(ctx context.Context, in *payment.Instruction) 
 	if err != nil {
 		return payment.Outcome{}, err
 	}
-	out := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: t.reference, TransactionState: t.name, Amount: t.amount}
+	out := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, PaymentID: t.reference, TransactionID: t.reference, TransactionState: t.name, Amount: t.amount}
 	if t.status.dead {
 		out = g.no(in, gateway.CodeRefused, "05", g.say("ui.sips.05"))
 		out.TransactionState, out.Amount = t.name, t.amount

@@ -254,7 +254,11 @@ func (g *Gateway) judge(in *payment.Instruction, r reply, ref string) (payment.O
 	case accepted:
 		g.settle(in.Key)
 		g.answered(in.Key, ref)
-		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: ref, TransactionState: g.client.Clean(r.text("newStatus"))}, nil
+		out := payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, TransactionID: ref, TransactionState: g.client.Clean(r.text("newStatus"))}
+		if in.Operation == payment.Duplicate { // a transaction of its own, to be named by whoever acts on it next
+			out.PaymentID = ref
+		}
+		return out, nil
 	case young:
 		return g.notYet(in), nil
 	case busy, lookLater:
