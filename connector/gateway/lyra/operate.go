@@ -157,6 +157,16 @@ func (g *Gateway) onOrder(ctx context.Context, in *payment.Instruction, t *targe
 	}
 	var after order
 	out, err := g.act(ctx, in, service, body, &after)
+	if err == nil && out.Verdict == payment.VerdictRefused && in.Operation == payment.Cancel && ruleOf(out.TransactionState).class == already {
+		now, err := g.order(ctx, string(o.ID), payment.ErrUnsupported) // cancelled since it was read: believed after a read
+		switch {
+		case err != nil && !isNothing(err):
+			return g.unreadable(in, out.Message)
+		case err == nil && orderStates()[string(now.Status)] == payment.Cancelled:
+			done.TransactionState, done.Message = g.word(now.Status), out.Message
+			return done, nil
+		}
+	}
 	if err != nil || out.Verdict != payment.VerdictDone {
 		return g.final(out, err)
 	}

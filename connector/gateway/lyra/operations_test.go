@@ -1,8 +1,12 @@
 package lyra_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/navette-connect/navette/connector/gateway/gatewaytest"
+	"github.com/navette-connect/navette/connector/gateway/lyra"
 	"github.com/navette-connect/navette/connector/gateway/lyrasim"
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -476,5 +481,38 @@ func TestRefundedWhole(t *testing.T) {
 	}
 	if l := w.psp.Ledger(); l.Credits != 1 {
 		t.Errorf("%d credits, want one", l.Credits)
+	}
+}
+
+// TestOrderCancelledMeanwhile: an order that somebody cancels between our read and our cancel is cancelled all the same.
+func TestOrderCancelledMeanwhile(t *testing.T) {
+	psp := lyrasim.New(lyrasim.Options{Now: today})
+	cancels := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/PaymentOrder/Cancel") {
+			if cancels++; cancels == 1 { // the Back Office is quicker
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				first := r.Clone(r.Context())
+				first.Body = io.NopCloser(bytes.NewReader(body))
+				psp.Handler().ServeHTTP(httptest.NewRecorder(), first)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+			}
+		}
+		psp.Handler().ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	g, err := lyra.New(options(srv.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	w := &world{psp: psp, url: srv.URL, Gateway: g}
+	_, order := w.ask(t, 1, nil)
+	out, err := w.Submit(t.Context(), operation(&payment.Instruction{Operation: payment.Cancel, PaymentID: order}))
+	if err != nil || out.Verdict != payment.VerdictDone || out.TransactionState != "CANCELED" {
+		t.Errorf("cancel: %+v, %v; want it done", out, err)
 	}
 }
