@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -91,6 +92,7 @@ func (l *listener) handler() http.Handler {
 // public adds what PSPs and customers reach.
 func (l *listener) public(mux *http.ServeMux) {
 	mux.HandleFunc("POST /hooks/{gateway}", l.hook)
+	mux.HandleFunc("GET /hooks/{gateway}", l.hookByQuery)
 	mux.HandleFunc("GET /pay/{token}", l.pay)
 	mux.HandleFunc("GET /pay/{token}/back", l.back)
 	mux.HandleFunc("POST /pay/{token}/back", l.back)
@@ -118,6 +120,17 @@ func (l *listener) ready(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		l.log.Debug().Err(err).Msg("readyz")
 	}
+}
+
+// hookByQuery takes a notification that came as the query of a GET, as some PSPs send theirs; without one there is nothing.
+func (l *listener) hookByQuery(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.URL.RawQuery == "" {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	r.Body = io.NopCloser(strings.NewReader(r.URL.RawQuery)) // the bytes as they came: they are signed
+	l.hook(w, r)
 }
 
 // hook takes a notification: 2xx only once it is durably noted, 401 when forged or old.

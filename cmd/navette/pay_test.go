@@ -45,7 +45,7 @@ func TestPublicRoutes(t *testing.T) {
 		status       int
 	}{
 		{"GET", "/pay/" + noToken, 404}, {"GET", "/pay/short", 404}, {"GET", "/pay/" + noToken + "/back", 404}, {"POST", "/pay/" + noToken + "/back", 404},
-		{"POST", "/pay/" + noToken, 405}, {"GET", "/pay/", 404}, {"GET", "/healthz", 404}, {"GET", "/metrics", 404}, {"POST", "/hooks/none", 404}, {"HEAD", "/pay/" + noToken, 200},
+		{"POST", "/pay/" + noToken, 405}, {"GET", "/pay/", 404}, {"GET", "/healthz", 404}, {"GET", "/metrics", 404}, {"POST", "/hooks/none", 404}, {"GET", "/hooks/none", 405}, {"HEAD", "/hooks/none?K=x", 405}, {"GET", "/hooks/none?K=x", 404}, {"HEAD", "/pay/" + noToken, 200},
 	} {
 		r := visit(l, tt.method, tt.path, http.Header{})
 		if r.StatusCode != tt.status {

@@ -160,7 +160,7 @@ func look(t *testing.T, link string) (string, int) {
 // TestPaybox: invoices become links, customers pay on the PSP's page, operations follow by reference; with notifications
 // and without them it ends the same.
 func TestPaybox(t *testing.T) {
-	for name, tt := range map[string]struct{ notice, poll string }{"by notification": {"", "1h"}, "by polling": {"none", "100ms"}, "forged": {"forged", "100ms"}, "twice": {"twice", "1h"}} {
+	for name, tt := range map[string]struct{ notice, poll string }{"by notification": {"", "1h"}, "by polling": {"none", "100ms"}, "forged": {"forged", "100ms"}, "twice": {"twice", "1h"}, "by query": {"get", "1h"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newPayboxWorld(t, payboxsim.Options{Faults: payboxsim.Faults{Notice: tt.notice}}, ", poll: "+tt.poll+", settle: 60ms")
@@ -188,7 +188,7 @@ func TestPaybox(t *testing.T) {
 				}
 			}
 			w.told(t, s, "out", "STATUS_f_", "FA-1", "paid", "100,00")
-			if tt.notice == "" || tt.notice == "twice" { // polls may come too late to see it
+			if tt.notice == "" || tt.notice == "twice" || tt.notice == "get" { // polls may come too late to see it
 				w.told(t, s, "out", "STATUS_f_", "FA-1", "failed", "")
 			}
 			if _, status := look(t, ret[0]["nv_link"]); status != http.StatusGone {

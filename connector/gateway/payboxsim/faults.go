@@ -23,7 +23,7 @@ type Faults struct {
 	Share  map[string]float64 `json:"share,omitempty"`  // that share of them, by chance
 	Hosts  map[string]string  `json:"hosts,omitempty"`  // by host (main, second): what every question meets there
 	Reads  string             `json:"reads,omitempty"`  // what questions that only ask meet
-	Notice string             `json:"notice,omitempty"` // of notifications: none, twice, forged
+	Notice string             `json:"notice,omitempty"` // of notifications: none, twice, forged, get (as the query of a GET)
 	Delay  Duration           `json:"delay,omitempty"`  // before each answer of an acting question
 }
 
@@ -50,7 +50,7 @@ func (f *Faults) check() error {
 			return fmt.Errorf("fault %q is unknown", x)
 		}
 	}
-	if !slices.Contains([]string{"", "none", "twice", "forged"}, f.Notice) {
+	if !slices.Contains([]string{"", "none", "twice", "forged", "get"}, f.Notice) {
 		return fmt.Errorf("notice %q is unknown", f.Notice)
 	}
 	return nil

@@ -29,7 +29,10 @@ type visit struct {
 }
 
 // notice is one notification to deliver.
-type notice struct{ url, body string }
+type notice struct {
+	url, body string
+	query     bool // sent as the query of a GET
+}
 
 // Handler serves PPPS on two "hosts" (/PPPS.php, /second/PPPS.php), the hosted page (/php/), and for rehearsals, without
 // any login: GET /_public_key, /_ledger, /_faults; POST /_faults, /_clock {"advance":"24h"}, /_transactions. Keep it on
@@ -231,7 +234,7 @@ func (p *PSP) ends(v *visit, do string) (to, back string) {
 			times = 2
 		}
 		for range times {
-			p.outbox = append(p.outbox, notice{to, body})
+			p.outbox = append(p.outbox, notice{to, body, p.faults.Notice == "get"})
 			p.ledger.Notices++
 		}
 		select {
@@ -317,7 +320,11 @@ func (n notice) deliver(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		within, cancel := context.WithTimeout(ctx, 5*time.Second)
-		req, err := http.NewRequestWithContext(within, http.MethodPost, n.url, strings.NewReader(n.body))
+		method, to, body := http.MethodPost, n.url, n.body
+		if n.query {
+			method, to, body = http.MethodGet, n.url+"?"+n.body, ""
+		}
+		req, err := http.NewRequestWithContext(within, method, to, strings.NewReader(body))
 		if err != nil {
 			cancel()
 			return
