@@ -344,7 +344,7 @@ func (g *Gateway) exchange(ctx context.Context, host uint32, q question, number 
 		return answer{}, problem(payment.ErrUncertain, gateway.CodeUnreadable, "the answer is cut")
 	}
 	a, err := readAnswer(raw.Body)
-	if err == nil {
+	if stranger := a.Site+a.Rank+a.Number == "" && meaningOf(a.Code) == noAccess; err == nil && !stranger { // who is refused at the door may not be told to which question
 		err = a.echoes(g.site, g.rank, number)
 	}
 	if err != nil {
@@ -385,7 +385,8 @@ func (g *Gateway) judge(in *payment.Instruction, t target, a answer) (payment.Ou
 		}
 		out.TransactionID = a.transaction(t).String()
 		out.PaymentID = out.TransactionID
-		if m == already && in.Operation == payment.Refund {
+		if to, _ := aimOf(in); m == already && (in.Operation == payment.Refund || in.Operation == payment.Capture && !in.Amount.IsZero() && !to.whole.IsZero() && in.Amount != to.whole) {
+			// A part: that something was captured does not say that this was.
 			out = payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeRefused, Message: out.Message}
 		}
 	case waiting:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -77,6 +78,49 @@ func act(op payment.Operation, n int, minor int64) *payment.Instruction {
 	}
 	in.Key = payment.NewKey(in)
 	return in
+}
+
+// TestCapturedOtherwise: a part that was to be captured is not what somebody else captured. The whole is.
+func TestCapturedOtherwise(t *testing.T) {
+	r := newRig(t, payboxsim.Options{})
+	r.put(t, 1, payboxsim.Captured)
+	for _, tt := range []struct {
+		minor, known int64 // of the request that the transaction paid; 0: the journal does not know it
+		want         payment.Verdict
+	}{{5000, 10000, payment.VerdictRefused}, {10000, 10000, payment.VerdictDone}, {0, 10000, payment.VerdictDone}, {10000, 0, payment.VerdictDone}} {
+		in := act(payment.Capture, 1, tt.minor)
+		in.ERPKey = fmt.Sprint(tt)
+		in.Key = payment.NewKey(in)
+		if tt.known > 0 {
+			in.Target.Amount = payment.Amount{Minor: tt.known, Currency: "EUR"}
+		}
+		out, err := r.Submit(t.Context(), in)
+		if err != nil || out.Verdict != tt.want || !strings.HasPrefix(out.Message, "[00015]") {
+			t.Errorf("%d of %d: %+v, %v; want verdict %v", tt.minor, tt.known, out, err, tt.want)
+		}
+	}
+}
+
+// TestStrangersAnswer: who is refused at the door is not told to which question.
+func TestStrangersAnswer(t *testing.T) {
+	for body, want := range map[string]error{
+		"CODEREPONSE=00006&COMMENTAIRE=Acc%E8s+refus%E9":                                                 payment.ErrStopped,
+		"SITE=&RANG=&NUMQUESTION=&CODEREPONSE=00006":                                                     payment.ErrStopped,
+		"SITE=9999999&RANG=01&NUMQUESTION=0000000001&CODEREPONSE=00006":                                  payment.ErrUncertain, // another's
+		"CODEREPONSE=00000&NUMTRANS=0000500001&NUMAPPEL=0000700001&COMMENTAIRE=Demande+trait%E9e":        payment.ErrUncertain,
+		"SITE=" + payboxsim.TestSite + "&RANG=" + payboxsim.TestRank + "&NUMQUESTION=&CODEREPONSE=00006": payment.ErrUncertain,
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+		g, err := New(options(srv.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := g.Submit(t.Context(), act(payment.Capture, 1, 10000)); !errors.Is(err, want) {
+			t.Errorf("%s: %+v, %v; want kind %v", body, out, err, want)
+		}
+		g.Close()
+		srv.Close()
+	}
 }
 
 // TestSuite runs the suite of gateways with captures, since requests are not sent.
