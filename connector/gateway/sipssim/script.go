@@ -10,9 +10,12 @@ import (
 )
 
 // Script says what customers do on the page by themselves; the first rule that fits an initialised payment decides.
-// Without one they wait for a click.
+// Without one they wait for a click. Beside them stands what the account is like: as in Options, where nothing is said there.
 type Script struct {
-	Rules []Rule `yaml:"rules"`
+	Rules    []Rule        `yaml:"rules"`
+	Lag      time.Duration `yaml:"lag"`      // how long a new transaction is unknown to Office (25)
+	Off      []string      `yaml:"off"`      // functions that the contract lacks (40)
+	Unsealed bool          `yaml:"unsealed"` // answers without a seal, as the test platform may give
 }
 
 // Rule is one line of a script.
@@ -29,6 +32,14 @@ func ParseScript(text []byte) (*Script, error) {
 	var s Script
 	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
 		return nil, err
+	}
+	for _, f := range s.Off {
+		if !slices.Contains([]string{"validate", "cancel", "refund", "duplicate"}, f) {
+			return nil, fmt.Errorf("off: %q is none of validate, cancel, refund, duplicate", f)
+		}
+	}
+	if s.Lag < 0 {
+		return nil, fmt.Errorf("lag: %v is before now", s.Lag)
 	}
 	for i, r := range s.Rules {
 		if !slices.Contains([]string{"pay", "refuse", "challenge", "nothing"}, r.Do) {

@@ -115,6 +115,12 @@ func New(o Options) (*PSP, error) {
 	if o.BadSeal == "" {
 		o.BadSeal = "34"
 	}
+	if s := o.Script; s != nil {
+		if o.Lag == 0 {
+			o.Lag = s.Lag
+		}
+		o.Off, o.Unsealed = append(slices.Clone(o.Off), s.Off...), o.Unsealed || s.Unsealed
+	}
 	paris, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
 		return nil, err

@@ -183,3 +183,27 @@ func TestControls(t *testing.T) {
 		}
 	}
 }
+
+// A script tells what the account is like, for who has no other hold on the simulator.
+func TestAccountByScript(t *testing.T) {
+	s, err := ParseScript([]byte("{lag: 40s, off: [refund], unsealed: true}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := simulator(t, Options{Script: s})
+	if _, out := ask(t, p, "cashManagement/refund", refund(nil), nil); out.text("responseCode") != "40" || out.text("seal") != "" {
+		t.Errorf("a refund: %v, want 40 without a seal", out)
+	}
+	consult := fields{"interfaceVersion": "DR_WS_2.9", "transactionReference": "T1"}
+	for _, want := range []string{"25", "00"} {
+		if _, out := ask(t, p, "diagnostic/getTransactionData", consult, nil); out.text("responseCode") != want {
+			t.Errorf("a consultation: %v, want %s", out, want)
+		}
+		p.Advance(time.Minute)
+	}
+	for _, bad := range []string{"off: [payment]", "lag: -1s"} {
+		if _, err := ParseScript([]byte(bad)); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+}
