@@ -57,7 +57,8 @@ func (d *dispatch) pager() Pager {
 }
 
 // prepare does what must be durable before an exchange with a PSP whose pages are ours: a request that is being cancelled
-// gives out no form any more. And it tells since when an operation has been sent, which the journal alone remembers.
+// gives out no form any more. And it tells what the journal alone remembers: since when an operation has been sent, and
+// whether its customer was on the page a short while ago.
 func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 	if d.pager() == nil {
 		return nil
@@ -76,14 +77,14 @@ func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 		in.Trace.SentAt = it.SentAt
 	}
 	id := or(in.PaymentID, in.Target.PaymentID)
-	if in.Operation != payment.Cancel || in.TransactionID != "" || id == "" {
+	if in.TransactionID != "" || id == "" {
 		return nil
 	}
 	p, err := d.j.PageOf(ctx, in.Account, id)
 	if errors.Is(err, journal.ErrMissing) {
 		return nil
 	}
-	if err == nil {
+	if in.Trace.Visited = d.lately(&p); err == nil && in.Operation == payment.Cancel {
 		err = d.j.Do(ctx, func(tx *journal.Tx) error {
 			if err := tx.ClosePage(p.InstructionID); err != nil {
 				return err
@@ -159,7 +160,12 @@ func (w *follow) visitedLately(ctx context.Context, paymentID string) bool {
 		return false
 	}
 	p, err := w.j.PageOf(ctx, w.account.Account, paymentID)
-	return err == nil && p.OpenedAt > 0 && w.now().Sub(journal.Time(p.OpenedAt)) < 2*pageGrace
+	return err == nil && w.lately(&p)
+}
+
+// lately tells that a form of a page was given out so short a while ago that its customer may be paying, or just has.
+func (e *engine) lately(p *journal.Page) bool {
+	return p.OpenedAt > 0 && e.now().Sub(journal.Time(p.OpenedAt)) < 2*pageGrace
 }
 
 // Page is what a customer sees behind a link.

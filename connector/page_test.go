@@ -322,6 +322,38 @@ func TestPageAfterACrash(t *testing.T) {
 	}
 }
 
+// An operation on a request whose customer was on the page just now is told so: the PSP may not know the payment yet.
+func TestOperationAfterAVisit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, psp, token := pageStage(t, "A1;1,00;")
+		psp.ops.answer = func(*payment.Instruction, int) (payment.Outcome, error) {
+			return payment.Outcome{Verdict: payment.VerdictRefused, Message: "[25]"}, nil
+		}
+		s.mapping = pageOps
+		capture := func(key string) {
+			t.Helper()
+			s.drop(key+".csv", "Operation;Facture;Montant;Cle\ncapture;A1;1,00;"+key+"\n")
+			if err := s.once(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		capture("K1")
+		if _, err := s.visit(token); err != nil {
+			t.Fatal(err)
+		}
+		capture("K2")
+		time.Sleep(time.Hour)
+		capture("K3")
+		var got []bool
+		for _, in := range psp.ops.submits {
+			got = append(got, in.Trace.Visited)
+		}
+		if len(got) != 3 || got[0] || !got[1] || got[2] {
+			t.Errorf("visited %v, want the second alone", got)
+		}
+	})
+}
+
 // An operation that is early knows since when it has been sent, whichever life of the process sent it first: else a process
 // that lives for one pass would wait for ever.
 func TestEarlyOperationKnowsSinceWhen(t *testing.T) {

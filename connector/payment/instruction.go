@@ -57,7 +57,7 @@ type Instruction struct {
 	// key, nor into a body that must stay the same. The zero value: the journal does not know it.
 	Target Target
 	// Trace is what the journal knows besides of an operation in doubt when it is looked up; when it is sent, nothing but
-	// SentAt, and that only for PSPs whose pages are ours.
+	// SentAt and Visited, and those only for PSPs whose pages are ours.
 	Trace Trace
 }
 
@@ -66,6 +66,8 @@ type Trace struct {
 	SentAt int64    // microseconds since 1970: when it was first sent; 0 = nothing is told
 	Made   []string // the PSP's transaction ids of others that are done
 	Others bool     // another one is unfinished: what is found may be its
+
+	Visited bool // the customer was on the target's page a short while ago: the PSP may not know the payment yet
 }
 
 // Target is a payment request that an operation acts on, as the journal knows it.

@@ -137,6 +137,11 @@ func (g *Gateway) aimed(in *payment.Instruction, ref string, err error) (out pay
 	case in.Operation == payment.Consult:
 		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Done, Message: g.say("ui.sips.unpaid")}, nil, true
 	}
+	if in.Trace.Visited { // who has just paid is not known at once
+		if out = g.notYet(in); out.Verdict == payment.VerdictRetry {
+			return out, nil, true
+		}
+	}
 	return g.no(in, gateway.CodeRefused, "25", g.say("ui.sips.unpaid")), nil, true
 }
 

@@ -294,3 +294,33 @@ func TestPageRefused(t *testing.T) {
 		}
 	}
 }
+
+// An operation right behind the payment is early, not refused: Sips may not know the payment yet.
+func TestOperationRightAfterThePayment(t *testing.T) {
+	b := open(t, sipssim.Options{Lag: 40 * time.Second})
+	in := opened(t, b, func(in *payment.Instruction) { in.Capture = payment.CaptureMode{Mode: "manual"} })
+	if got := post(t, form(t, b, in), "pay"); got != http.StatusOK {
+		t.Fatal(got)
+	}
+	capture := func(paymentID string) (out payment.Outcome, tries int) {
+		o := operation(payment.Capture, "", eur(0))
+		o.Target, o.Trace.Visited = payment.Target{ID: 1, PaymentID: paymentID}, true
+		for tries = 1; tries < 20; tries++ {
+			var err error
+			if out, err = b.Submit(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			if out.Verdict != payment.VerdictRetry || !out.Alone {
+				break
+			}
+			b.sleep(out.Wait)
+		}
+		return out, tries
+	}
+	if out, tries := capture(in.PaymentID); out.Verdict != payment.VerdictDone || tries < 2 {
+		t.Errorf("capture: %+v after %d tries, want it done, not at once", out, tries)
+	}
+	if out, tries := capture("nobodyspaidthisone22222222222222"); out.Verdict != payment.VerdictRefused || !strings.HasPrefix(out.Message, "[25]") || tries < 3 {
+		t.Errorf("capture of what is not paid: %+v after %d tries, want it refused in the end", out, tries)
+	}
+}
