@@ -41,7 +41,8 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 	return g.no(in, gateway.CodeUnsupported, "-", g.say("NV-2002.operation", "gateway", "sips", "operation", string(in.Operation))), nil
 }
 
-// Fits says what Sips would never take: another currency, an amount out of its bounds, a capture too late.
+// Fits says what Sips would never take: another currency, an amount out of its bounds, a capture too late, a transaction
+// that is none.
 func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
 	var t message.Text
 	given := !in.Amount.IsZero()
@@ -52,10 +53,17 @@ func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
 		t = message.New("NV-2002.amount_needed", "gateway", "sips")
 	case in.Capture.DelayDays < 0 || in.Capture.DelayDays > maxCaptureDay:
 		t = message.New("NV-2002.delay_beyond", "gateway", "sips", "days", strconv.Itoa(maxCaptureDay))
+	case in.Kind == payment.Operate && in.TransactionID != "" && !mayBe(in.TransactionID):
+		t = message.New("NV-2002.reference_form", "gateway", "sips", "transaction", in.TransactionID)
 	default:
 		return nil
 	}
 	return &t
+}
+
+// mayBe tells whether a text can be a transactionReference: 1 to 35 letters and digits.
+func mayBe(reference string) bool {
+	return len(reference) <= maxReference && !strings.ContainsFunc(reference, func(r rune) bool { return !alphanumeric(r) })
 }
 
 // request judges by what can be told without Sips.
@@ -126,6 +134,9 @@ func (g *Gateway) aimed(in *payment.Instruction, ref string, err error) (out pay
 		return out, nil, true
 	case errors.Is(err, payment.ErrStopped):
 		return payment.Outcome{Code: gateway.CodeOf(err), Message: err.Error()}, err, true
+	case isUnclear(err): // this row alone: the others must not wait for it
+		out = payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeRefused, Message: g.client.Message(in, textOf(err))}
+		return out, nil, true
 	case err != nil: // the question got no answer: nothing was sent that acts
 		return payment.Outcome{Verdict: payment.VerdictRetry, Code: gateway.CodeOf(err), Message: err.Error()}, nil, true
 	case ref != "":
@@ -143,6 +154,19 @@ func (g *Gateway) aimed(in *payment.Instruction, ref string, err error) (out pay
 		}
 	}
 	return g.no(in, gateway.CodeRefused, "25", g.say("ui.sips.unpaid")), nil, true
+}
+
+func isUnclear(err error) bool {
+	_, ok := errors.AsType[*unclear](err)
+	return ok
+}
+
+// textOf is what an error of the exchange says, without its kind.
+func textOf(err error) string {
+	if e, ok := errors.AsType[*gateway.Error](err); ok {
+		return e.Text
+	}
+	return err.Error()
 }
 
 // whole tells whether an operation is for all that the transaction is worth.

@@ -419,3 +419,37 @@ func TestPing(t *testing.T) {
 		t.Errorf("%d effects of a ping", n)
 	}
 }
+
+// A transactionReference that Sips could never have is refused at intake; and one that it does not like is refused for this
+// row alone, whether it is asked about first or not: the gateway goes on.
+func TestTransactionThatIsNone(t *testing.T) {
+	b := open(t, sipssim.Options{})
+	for ref, fits := range map[string]bool{"F2026001": true, strings.Repeat("a", 35): true, strings.Repeat("a", 36): false, "FA-26": false, "FA 26": false, "été": false} {
+		if why := b.Fits(operation(payment.Refund, ref, eur(1000))); (why == nil) != fits {
+			t.Errorf("%q: %v, want it to fit: %v", ref, why, fits)
+		}
+		if fits {
+			continue
+		}
+		for _, op := range payment.Operations {
+			if out, err := b.Submit(t.Context(), operation(op, ref, eur(1000))); err != nil || out.Verdict != payment.VerdictRefused {
+				t.Errorf("%s of %q: %+v, %v; want it refused", op, ref, out, err)
+			}
+		}
+	}
+	if err := b.psp.SetFaults(sipssim.Fault{Function: "getTransactionData", What: "code-30", Always: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range payment.Operations {
+		in := operation(op, "F2026001", eur(0))
+		if op == payment.Modify {
+			in.Amount = eur(100)
+		}
+		if out, err := b.Submit(t.Context(), in); err != nil || out.Verdict != payment.VerdictRefused || !strings.HasPrefix(out.Message, "[30]") {
+			t.Errorf("%s after a question refused with 30: %+v, %v; want it refused", op, out, err)
+		}
+	}
+	if l := b.psp.LedgerNow(); len(l.Acts) != 0 {
+		t.Errorf("acts %+v", l.Acts)
+	}
+}

@@ -149,7 +149,14 @@ func (t *transaction) left() payment.Amount {
 	return t.current
 }
 
-// transaction asks for one transaction. payment.ErrUnknown: Sips does not know it (yet).
+// unclear is what Sips says of one transaction when nobody can act on that: the question was refused, or its answer is of
+// a kind not known here. The gateway is well, and whatever needs the answer is not sent.
+type unclear struct{ said gateway.Error }
+
+func (u *unclear) Error() string { return u.said.Error() }
+func (u *unclear) Unwrap() error { return &u.said }
+
+// transaction asks for one transaction. payment.ErrUnknown: Sips does not know it (yet); an *unclear: see there.
 func (g *Gateway) transaction(ctx context.Context, reference string) (*transaction, error) {
 	r, _, err := g.call(ctx, g.office, diagnostic(), map[string]any{"transactionReference": reference})
 	if err != nil {
@@ -164,20 +171,25 @@ func (g *Gateway) transaction(ctx context.Context, reference string) (*transacti
 		return nil, &gateway.Error{Kind: payment.ErrUnknown, Code: gateway.CodeRefused, Text: g.codeText(code, "")}
 	case c.meaning == stop:
 		return nil, &gateway.Error{Kind: payment.ErrStopped, Code: c.nv, Text: g.codeText(code, "")}
+	case c.meaning == refused:
+		return nil, &unclear{gateway.Error{Kind: payment.ErrUnsupported, Code: c.nv, Text: g.codeText(code, r.text("errorFieldName"))}}
 	default:
 		return nil, &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: g.codeText(code, r.text("errorFieldName"))}
+	}
+	odd := func(why string) error { // it may be clear later
+		return &unclear{gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: "[" + g.client.Clean(code) + "] " + why}}
 	}
 	t := &transaction{reference: reference, name: name, method: g.client.Clean(r.text("paymentMeanBrand"))}
 	var known bool
 	if t.status, known = g.statuses[name]; !known {
-		return nil, &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: "status " + strconv.Quote(g.client.Clean(name)) + " is unknown"}
+		return nil, odd("status " + strconv.Quote(g.client.Clean(name)) + " is unknown")
 	}
 	currency := g.currencyOf(r.text("currencyCode"))
 	if t.amount, err = money(r.text("amount"), currency); err == nil {
 		t.current, err = money(r.text("currentAmount"), currency)
 	}
 	if err != nil {
-		return nil, &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: err.Error()}
+		return nil, odd(err.Error())
 	}
 	if at, err := time.Parse(time.RFC3339, r.text("transactionDateTime")); err == nil {
 		t.at = at
