@@ -67,14 +67,19 @@ func (g *Gateway) find(ctx context.Context, in *payment.Instruction, missing err
 		t.why = g.say("NV-2002.several", "number", strconv.Itoa(len(good)))
 		return t, nil
 	}
-	if len(good) == 1 {
+	switch {
+	case len(good) == 1:
 		t.tx, t.uuid = &good[0], string(good[0].UUID)
-	} else if t.order == nil || t.order.Status == "PAID" {
-		_, err := g.unreadable(in, "no transaction to act on under this reference")
-		return t, err
+	case t.order == nil || t.order.Status == "PAID" && len(own) > 0: // attempts, and none that came to anything
+		t.why = g.say("NV-2002.nothing")
+	case t.order.Status == "PAID": // its transaction is still to come
+		return t, errNoneYet
 	}
 	return t, nil
 }
+
+// errNoneYet is a paid order whose transaction the PSP does not show yet: what acts on it is early.
+var errNoneYet = &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeBusy, Text: "a paid order without a transaction of its own"}
 
 // candidates are the debits that came to something; those that ended count only when there is no other.
 func candidates(list []transaction) []transaction {
@@ -105,6 +110,9 @@ func (g *Gateway) load(ctx context.Context, t *target, missing error) (err error
 // operate sends one operation. What is read beforehand has no effect: a failure there is "not sent".
 func (g *Gateway) operate(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
 	t, err := g.find(ctx, in, payment.ErrUnsupported)
+	if errors.Is(err, errNoneYet) { // this row alone waits
+		return payment.Outcome{Verdict: payment.VerdictRetry, Code: gateway.CodeBusy, Message: errNoneYet.Text, Wait: noneYetWait, Alone: true}, nil
+	}
 	if err != nil {
 		return before(err)
 	}

@@ -516,3 +516,19 @@ func TestOrderCancelledMeanwhile(t *testing.T) {
 		t.Errorf("cancel: %+v, %v; want it done", out, err)
 	}
 }
+
+// TestNothingToActOn: a reference under which every attempt failed has nothing to act on. That row is refused; it is no
+// reason to keep the others waiting.
+func TestNothingToActOn(t *testing.T) {
+	w := open(t, lyrasim.Options{})
+	in, order := w.ask(t, 1, nil)
+	if !w.psp.Act(lyrasim.Deed{PaymentOrderID: order, Do: "refuse"}) {
+		t.Fatal("the order cannot be refused")
+	}
+	for _, op := range []payment.Operation{payment.Capture, payment.Cancel, payment.Refund, payment.Duplicate} {
+		out, err := w.Submit(t.Context(), operation(&payment.Instruction{Operation: op, Reference: in.Reference, Amount: eur(100)}))
+		if err != nil || out.Verdict != payment.VerdictRefused || out.Code != "NV-2002" {
+			t.Errorf("%s: %+v, %v; want it refused", op, out, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package lyra
 
 import (
 	"strings"
+	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/payment"
@@ -176,6 +177,10 @@ func locales() map[string]string {
 // doubtfulCurrencies are those whose number of decimals the PSP's sources disagree about, or that it does not take:
 // money is never guessed.
 const doubtfulCurrencies = "KHR CNY IDR BHD"
+
+// noneYetWait is how long an operation waits for the transaction of a paid order to be shown. That there is such a time at all
+// is unverified.
+const noneYetWait = 30 * time.Second
 
 // duplicateFound says whether Transaction/Duplicate is known to honour the orderId it is given. The body of that call is
 // unverified: as long as this is false, a duplicate that is not found under its reference is not believed to be absent.

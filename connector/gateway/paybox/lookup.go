@@ -38,6 +38,8 @@ func (g *Gateway) ask(ctx context.Context, q question) (answer, error) {
 			return a, &gateway.Error{Kind: payment.ErrUnknown, Text: "[" + a.Code + "] no such transaction"}
 		case noAccess:
 			return a, &gateway.Error{Kind: payment.ErrStopped, Code: m.code(), Text: "[" + a.Code + "] " + g.client.Clean(a.Comment)}
+		case no: // it would say so again
+			return a, &gateway.Error{Kind: payment.ErrUnsupported, Code: m.code(), Text: "[" + a.Code + "] " + g.client.Clean(a.Comment)}
 		case otherHost, numberUsed:
 			err = &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeBusy, Text: "[" + a.Code + "] " + g.client.Clean(a.Comment)}
 		default:
@@ -61,7 +63,7 @@ func (g *Gateway) find(ctx context.Context, o order) (answer, error) {
 	}
 	a, err := g.ask(ctx, g.head(typeExists).with("MONTANT", sum).with("DEVISE", devise).with("REFERENCE", o.id))
 	if err == nil && (a.Trans == "" || a.Call == "") {
-		err = &gateway.Error{Kind: payment.ErrUncertain, Code: gateway.CodeUnreadable, Text: "the transaction exists, but its numbers are not told"}
+		err = &gateway.Error{Kind: payment.ErrUnsupported, Code: gateway.CodeUnreadable, Text: "[" + a.Code + "] the transaction exists, but its numbers are not told"}
 	}
 	return a, err
 }
@@ -170,7 +172,7 @@ func (g *Gateway) show(ctx context.Context, s payment.Snapshot, t target) (payme
 // Ping tries addresses and signature without any effect: it inquires about a transaction that cannot be.
 func (g *Gateway) Ping(ctx context.Context) error {
 	_, err := g.inquire(ctx, target{"0000000000", "0000000000"})
-	if e, ok := errors.AsType[*gateway.Error](err); errors.Is(err, payment.ErrUnknown) || ok && e.Code == gateway.CodeUnreadable && e.Status == 0 {
+	if e, ok := errors.AsType[*gateway.Error](err); errors.Is(err, payment.ErrUnknown) || ok && e.Status == 0 && (e.Code == gateway.CodeUnreadable || e.Code == gateway.CodeRefused) {
 		return nil // it was read, and judged
 	}
 	return err

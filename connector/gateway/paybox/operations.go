@@ -100,8 +100,11 @@ func (g *Gateway) target(ctx context.Context, in *payment.Instruction, a aim) (t
 }
 
 // unasked is what Submit returns when a question before the one that moves money was not answered: it certainly had no
-// effect, and is tried again.
+// effect, and is tried again; unless it was answered no.
 func (g *Gateway) unasked(in *payment.Instruction, err error) (payment.Outcome, error) {
+	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Status == 0 && errors.Is(err, payment.ErrUnsupported) { // Paybox's own no, to this row alone
+		return payment.Outcome{Verdict: payment.VerdictRefused, State: payment.Refused, Code: gateway.CodeRefused, Message: g.client.Message(in, e.Text)}, nil
+	}
 	out, err := g.outcomeOf(in, err)
 	if err == nil || errors.Is(err, payment.ErrStopped) || errors.Is(err, payment.ErrNotSent) {
 		out.LookFirst = false

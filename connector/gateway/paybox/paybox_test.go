@@ -510,3 +510,29 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestQuestionsRefused: what Paybox says no to before an operation leaves, or tells without numbers, refuses that row; it is
+// no reason to keep the others waiting.
+func TestQuestionsRefused(t *testing.T) {
+	for answer, want := range map[string]payment.Verdict{"CODEREPONSE=00012&COMMENTAIRE=R%E9f%E9rence": payment.VerdictRefused, "CODEREPONSE=00000&NUMTRANS=&NUMAPPEL=": payment.VerdictRefused,
+		"CODEREPONSE=00003&COMMENTAIRE=Erreur": payment.VerdictRetry} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "SITE=%s&RANG=%s&NUMQUESTION=%s&%s", payboxsim.TestSite, payboxsim.TestRank, r.PostFormValue("NUMQUESTION"), answer)
+		}))
+		g, err := New(options(srv.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := act(payment.Capture, 1, 10000)
+		in.TransactionID, in.Target.PaymentID = "", "FA-1/10000EUR/abcdefghijkl"
+		out, err := g.Submit(t.Context(), in)
+		if err != nil || out.Verdict != want || want == payment.VerdictRefused && !strings.HasPrefix(out.Message, "[000") {
+			t.Errorf("%s: %+v, %v; want verdict %v", answer, out, err, want)
+		}
+		if err := g.Ping(t.Context()); (err == nil) != (want == payment.VerdictRefused) { // it was read, and judged
+			t.Errorf("%s: ping: %v", answer, err)
+		}
+		g.Close()
+		srv.Close()
+	}
+}
