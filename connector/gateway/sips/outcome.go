@@ -94,7 +94,7 @@ const (
 	validationDays = 6
 	maxOrderID     = 32
 	maxCaptureDay  = 99
-	maxReference   = 35 // of a transactionReference: AN35, verified
+	maxReference   = 35              // of a transactionReference: AN35, verified
 	maxAmount      = 999_999_999_999 // minor units: N12
 )
 
