@@ -11,6 +11,13 @@ import (
 	"github.com/navette-connect/navette/connector/payment"
 )
 
+// A request that nobody can ask about may show itself once its customer pays: until a person decides, it is looked up again,
+// rarer and rarer, as long as PSPs keep one open.
+const (
+	dusk      = 30 * time.Minute
+	lateSight = 100 * 24 * time.Hour
+)
+
 // lookAt is when a look-up of something sent at `sent` and in doubt since `since` is believed (microseconds).
 func (d *dispatch) lookAt(sent, since int64) int64 {
 	if d.counts() && since-sent < d.account.Window.Microseconds() {
@@ -126,6 +133,11 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 	case errors.Is(err, payment.ErrUnknown):
 		d.gate.open()
 		return d.resend(ctx, it, due)
+	case errors.Is(err, payment.ErrUnsupported) && it.Kind == payment.Request && now-it.SentAt < lateSight.Microseconds(): // it may show once its customer has acted
+		if due.N == 0 && now-it.SentAt < dusk.Microseconds() {
+			d.log.Warn().Str("event", "lookup.unsupported").Str("code", "NV-2101").Int64("instruction", it.ID).Msg("the PSP cannot be asked yet: a person decides (navette resolve)")
+		}
+		return later(due.N, min(max(time.Duration(now-it.SentAt)*time.Microsecond/2, dusk), 6*time.Hour))
 	case errors.Is(err, payment.ErrUnsupported):
 		d.log.Warn().Str("event", "lookup.unsupported").Str("code", "NV-2101").Int64("instruction", it.ID).Msg("the PSP cannot be asked: a person decides (navette resolve)")
 		return forget()

@@ -114,3 +114,48 @@ func (s *stage) item(id int64) (it journal.Item) {
 	s.view(func(j *journal.Journal) (err error) { it, err = j.Item(s.t.Context(), id); return err })
 	return it
 }
+
+// latePSP loses the answer to a request, and shows it once its customer has paid.
+type latePSP struct {
+	deafPSP
+	seen    bool
+	lookups int
+}
+
+func (g *latePSP) Lookup(_ context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	g.lookups++
+	if !g.seen {
+		return payment.Outcome{}, payment.ErrUnsupported
+	}
+	return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: "late-" + in.Reference}, nil
+}
+
+// A request in doubt that shows itself only once it is paid is found without a person, and never sent again.
+func TestDoubtThatShowsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, nil)
+		psp := &latePSP{deafPSP: deafPSP{lost: true, state: payment.Paid}}
+		s.gateway = psp
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		for range 12 {
+			_ = s.once()
+			time.Sleep(time.Hour)
+		}
+		if it := s.request(); it.State != payment.Uncertain {
+			t.Errorf("before its customer acts: %s, want uncertain", it.State)
+		}
+		if psp.lookups < 3 || psp.lookups > 8 {
+			t.Errorf("%d look-ups in twelve hours, want few", psp.lookups)
+		}
+		psp.seen = true
+		time.Sleep(7 * time.Hour)
+		for range 2 {
+			if err := s.once(); err != nil {
+				t.Error(err)
+			}
+		}
+		if it := s.request(); it.State != payment.Paid || it.OwnPaymentID != "late-A1" {
+			t.Errorf("after: %s by %q, want paid by late-A1", it.State, it.OwnPaymentID)
+		}
+	})
+}
