@@ -2,6 +2,7 @@ package lyra
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,6 +219,9 @@ func (g *Gateway) Fits(in *payment.Instruction) *message.Text {
 	}
 	if _, ok := method(in.Method); !ok {
 		return g.say("NV-2002.method", "method", in.Method)
+	}
+	if d := in.Capture.DelayDays; d < 0 || d > maxDelay {
+		return g.say("NV-2002.delay_beyond", "days", strconv.Itoa(maxDelay))
 	}
 	if end, ok := lastMoment(in); !ok || end.Sub(g.now()) > MaxExpiry {
 		return g.say("NV-2002.expiry", "date", in.ExpiresOn, "days", "90")

@@ -178,6 +178,9 @@ func locales() map[string]string {
 // money is never guessed.
 const doubtfulCurrencies = "KHR CNY IDR BHD"
 
+// maxDelay is how many days a capture may be put off. Unverified.
+const maxDelay = 365
+
 // noneYetWait is how long an operation waits for the transaction of a paid order to be shown. That there is such a time at all
 // is unverified.
 const noneYetWait = 30 * time.Second
