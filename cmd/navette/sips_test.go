@@ -75,9 +75,10 @@ func pressSips(t *testing.T, to string, fields [][2]string, do string) (status i
 // and without them it ends the same, though Sips knows a payment later than it tells of it.
 func TestSips(t *testing.T) {
 	for name, tt := range map[string]struct {
-		hooks bool
-		lag   time.Duration
-	}{"by automatic response": {true, 0}, "by polling": {false, 0}, "told before it is known": {true, time.Second}} {
+		hooks  bool
+		lag    time.Duration
+		notice string
+	}{"by automatic response": {true, 0, ""}, "by polling": {false, 0, "refuse"}, "told before it is known": {true, time.Second, ""}, "told twice": {true, 0, "twice"}, "told late": {true, 0, "slow-300ms"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			poll := "1h"
@@ -87,8 +88,8 @@ func TestSips(t *testing.T) {
 			w := newSipsWorld(t, sipssim.Options{Lag: tt.lag}, ", poll: "+poll+", settle: 60ms")
 			public, to := publicAddress(t)
 			s := w.serve(t, "NAVETTE_PUBLIC_URL="+public)
-			if to(s.address(t)); !tt.hooks {
-				if err := w.sips.SetFaults(sipssim.Fault{Function: "notice", What: "refuse", Always: true}); err != nil {
+			if to(s.address(t)); tt.notice != "" {
+				if err := w.sips.SetFaults(sipssim.Fault{Function: "notice", What: tt.notice, Always: true}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 // nobody knows), html, refuse (05), echo (refused, repeating what was sent), forged (a wrong seal), unsealed, a code such
 // as "code-60" (without effect) or "done-code-60", a status such as "503" or "done-503", "slow-2s".
 type Fault struct {
-	Function string `json:"function"` // "" = any but getTransactionData; "notice" is an automatic response (refuse: not sent; forged)
+	Function string `json:"function"` // "" = any but getTransactionData; "notice" is an automatic response (refuse: not sent; forged; twice; slow-…: sent later)
 	What     string `json:"what"`
 	Always   bool   `json:"always"` // of every call, not the next one alone
 }
@@ -45,6 +45,8 @@ func (f Fault) known() bool {
 	switch f.What {
 	case "lost", "cut", "hang", "garbled", "strange", "html", "refuse", "echo", "forged", "unsealed":
 		return true
+	case "twice":
+		return f.Function == "notice"
 	}
 	if d, ok := strings.CutPrefix(f.What, "slow-"); ok {
 		_, err := time.ParseDuration(d)

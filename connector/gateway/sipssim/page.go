@@ -125,19 +125,25 @@ func (p *PSP) choose(token, do string) (back string, err error) {
 
 // notify sends the automatic response, thrice if need be. p.mu is held.
 func (p *PSP) notify(to string, t *Transaction, version string, try int) {
-	key := p.o.Keys[version]
-	switch p.takeFault("notice").What {
+	key, times, late := p.o.Keys[version], 1, time.Duration(try)*time.Second
+	switch f := p.takeFault("notice"); f.What {
 	case "refuse":
 		return
 	case "forged":
 		key = "a stranger's key"
+	case "twice":
+		times = 2
+	default:
+		if d, err := time.ParseDuration(strings.TrimPrefix(f.What, "slow-")); err == nil {
+			late += d
+		}
 	}
 	data := strings.Join([]string{"captureDay=" + strconv.Itoa(t.Day), "captureMode=" + t.Mode, "currencyCode=" + t.Currency, "merchantId=" + p.o.Merchant, "orderChannel=INTERNET",
 		"responseCode=" + t.Code, "transactionDateTime=" + t.At.Format(time.RFC3339), "transactionReference=" + t.Reference, "keyVersion=" + version, "acquirerResponseCode=" + t.Code,
 		"amount=" + strconv.FormatInt(t.Amount, 10), "authorisationId=null", "guaranteeIndicator=null", "panExpiryDate=null", "paymentMeanBrand=VISA", "scoreInfo=A=1;B=2", "orderId=" + t.Order}, "|")
 	sum := sha256.Sum256([]byte(data + key))
 	form := url.Values{"Data": {data}, "Seal": {hex.EncodeToString(sum[:])}, "InterfaceVersion": {"HP_2.19"}}.Encode()
-	p.later(time.Duration(try)*time.Second, func(ctx context.Context) {
+	send := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		ok := false
@@ -156,7 +162,10 @@ func (p *PSP) notify(to string, t *Transaction, version string, try int) {
 		} else if try < 3 && ctx.Err() == nil {
 			p.notify(to, t, version, try+1)
 		}
-	})
+	}
+	for range times {
+		p.later(late, send)
+	}
 }
 
 // Customer lets the customer of a request that was initialised do something: pay, refuse, challenge.
