@@ -87,7 +87,7 @@ func (l *listener) admit(w http.ResponseWriter, r *http.Request, later bool) (c 
 		l.told(w, http.StatusServiceUnavailable, lang, "ui.pay.later")
 	case !wellFormed(token):
 		l.missed(w, r, lang)
-	case !l.visits.allow("t"+token, 0.5, 6):
+	case !l.visits.allow("t"+token, 1, 20):
 		l.told(w, http.StatusTooManyRequests, lang, "ui.pay.busy")
 	default:
 		ok = true
