@@ -161,6 +161,9 @@ func (g *Gateway) read(ctx context.Context, service string, body []byte, into an
 	case absent:
 		return &nothing{gateway.Error{Kind: missing, Code: gateway.CodeRefused, Status: a.Status, Text: words}}
 	case busy, doubt:
+		if _, known := codes()[string(no.Code)]; !known {
+			return &puzzle{gateway.Error{Kind: payment.ErrUncertain, Code: r.nv, Status: a.Status, Text: words}}
+		}
 		return fail(payment.ErrUncertain, r.nv, words)
 	}
 	return fail(other, gateway.CodeUnsupported, words)
@@ -171,6 +174,18 @@ type nothing struct{ said gateway.Error }
 
 func (n *nothing) Error() string { return n.said.Error() }
 func (n *nothing) Unwrap() error { return &n.said }
+
+// puzzle marks the PSP's no under a code that nobody knows: a question may be asked again, and what waits for its answer is
+// not sent.
+type puzzle struct{ said gateway.Error }
+
+func (p *puzzle) Error() string { return p.said.Error() }
+func (p *puzzle) Unwrap() error { return &p.said }
+
+func isPuzzle(err error) bool {
+	_, ok := errors.AsType[*puzzle](err)
+	return ok
+}
 
 func isNothing(err error) bool {
 	_, ok := errors.AsType[*nothing](err)
@@ -184,7 +199,7 @@ func before(err error) (payment.Outcome, error) {
 	switch {
 	case errors.Is(err, payment.ErrStopped), errors.Is(err, payment.ErrNotSent):
 		return out, err
-	case isNothing(err):
+	case isNothing(err), isPuzzle(err): // this row alone
 		if errors.As(err, &e) {
 			out.Message = e.Text
 		}

@@ -321,4 +321,8 @@ func TestReadsBeforeActs(t *testing.T) {
 	if out, err := g.Submit(t.Context(), in); err != nil || out.Verdict != payment.VerdictRefused || !strings.HasPrefix(out.Message, "[PSP_010]") {
 		t.Errorf("a target the PSP does not know: %+v, %v; want refused", out, err)
 	}
+	c.fault("PSP_777", "null") // new codes may come: nothing was sent, and no other row may wait for what this one means
+	if out, err := g.Submit(t.Context(), in); err != nil || out.Verdict != payment.VerdictRefused || !strings.HasPrefix(out.Message, "[PSP_777]") {
+		t.Errorf("a question refused for a reason nobody knows: %+v, %v; want refused", out, err)
+	}
 }
