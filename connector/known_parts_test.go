@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,6 +129,36 @@ func TestRemaindersByTransaction(t *testing.T) {
 		want := []string{"done", "rejected NV-1406", "rejected NV-1406", "done", "rejected NV-1406", "done", "rejected NV-1406", "held NV-1504"}
 		if got := s.states(1); !slices.Equal(got, want) {
 			t.Errorf("rows %q, want %q\n%v", got, want, g.log)
+		}
+	})
+}
+
+// tardy is a till whose operations take their time.
+type tardy struct{ *till }
+
+func (g tardy) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	out, err := g.till.Submit(ctx, in)
+	if in.Kind == payment.Operate {
+		out.State, out.PaymentID = payment.Pending, "o1"
+	}
+	return out, err
+}
+
+// Operations on one payment reach the PSP in file order, one at a time, whether they name its reference or its transaction.
+func TestOrderByTransaction(t *testing.T) {
+	const head = "Op;Ref;Dev;Montant;Tx;Part\n"
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, txOps())
+		s.drop("a.csv", head+";A1;EUR;100,00;;\n")
+		_ = s.once()
+		g.pay("p1")
+		g.requests["p1"].TransactionID = "T1"
+		_ = s.once()
+		s.gateway = tardy{g}
+		s.drop("b.csv", head+"refund;A1;EUR;30,00;;\nrefund;;EUR;40,00;T1;\n")
+		_ = s.once()
+		if got := s.states(1); !slices.Equal(got, []string{"pending", "accepted"}) {
+			t.Errorf("rows %q: the second did not wait", got)
 		}
 	})
 }

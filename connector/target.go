@@ -16,10 +16,15 @@ func (n *intake) targets(ctx context.Context, f *journal.File, after, upto int64
 	if err != nil {
 		return err
 	}
+	lanes := map[int64]string{}
 	for i := range list {
 		it := &list[i]
 		if it.Target, err = n.j.TargetOf(ctx, &it.Instruction); err != nil {
 			return err
+		}
+		// One that names the transaction alone must not overtake those that name its reference. Of several parts each goes alone.
+		if t := it.Target; t.ID != 0 && t.Part == "" && it.Reference == "" && t.Reference != "" {
+			lanes[it.ID] = t.Reference
 		}
 		v, err := n.aimed(ctx, f, it)
 		if err != nil {
@@ -41,7 +46,10 @@ func (n *intake) targets(ctx context.Context, f *journal.File, after, upto int64
 			return err
 		}
 	}
-	return nil
+	if len(lanes) == 0 {
+		return nil
+	}
+	return n.j.Do(ctx, func(tx *journal.Tx) error { return tx.SetLanes(f, lanes) })
 }
 
 // aimed decides about one operation; nil: it goes on.

@@ -129,6 +129,16 @@ func (j *Journal) StagedOperations(ctx context.Context, file, after, upto int64)
 	return j.items(ctx, "i.file_id = ? AND i.id > ? AND i.id <= ? AND i.kind = 'operation' AND i.state = 'accepted' ORDER BY i.id", file, after, upto)
 }
 
+// SetLanes gives staged instructions of a file the lane of what they act on.
+func (tx *Tx) SetLanes(f *File, lanes map[int64]string) error {
+	for id, lane := range lanes {
+		if _, err := tx.exec("UPDATE instruction SET lane = ? WHERE id = ? AND file_id = ?", lane, id, f.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Cancelling makes the operation that cancels an open request, for a file and line; it is no row of the file's. It is the
 // next revision where the same cancel was asked before.
 func (tx *Tx) Cancelling(of *Item, file, line int64, reason string) (id int64, err error) {
