@@ -30,10 +30,10 @@ func (t *Trouble) Error() string {
 
 func (t *Trouble) Unwrap() error { return t.Err }
 
-// alarm makes a Trouble about one thing: a folder, a gateway.
-func alarm(code, what, value string, err error) error {
-	variant := map[string]string{"NV-3001": "missing", "NV-3002": "device", "NV-3007": "folder"}[code]
-	return &Trouble{Code: code, Text: message.New(code+"."+variant, what, value), Err: err}
+// alarm makes a Trouble about a folder; name is the file it is about, "" where it is none.
+func alarm(code, dir, name string, err error) error {
+	variant := map[string]string{"NV-3001": "missing", "NV-3002": "changed", "NV-3007": "archive"}[code]
+	return &Trouble{Code: code, Text: message.New(code+"."+variant, "path", dir, "name", name), Err: err}
 }
 
 // trouble is why a gateway did not take an instruction now.

@@ -76,7 +76,7 @@ func (n *intake) decisions(ctx context.Context) error {
 	box := n.flow.Inbox
 	files, err := box.List(ctx, n.flow.Decisions)
 	if err != nil {
-		return alarm("NV-3001", "folder", n.flow.Decisions, err)
+		return alarm("NV-3001", n.flow.Decisions, "", err)
 	}
 	look := n.approvals.Observe(time.Now(), files, transports.Rules{Quiet: n.flow.Quiet}) // real time, as for the inbox
 	if n.settling += look.Settling; look.Settling > 0 {

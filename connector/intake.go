@@ -174,7 +174,7 @@ func (n *intake) makeDir(ctx context.Context, box transports.Box, dir string) er
 	case codeOf(err, "") != "":
 		return err
 	}
-	return alarm("NV-3001", "folder", dir, err)
+	return alarm("NV-3001", dir, "", err)
 }
 
 // look lists the folder and tells which files are complete. A vanished or unmounted folder is an error, never "no file".
@@ -184,12 +184,12 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		device, folder, err := p.Place(ctx, n.flow.In)
 		if err != nil {
 			n.down, n.swept = true, false
-			return nil, alarm("NV-3001", "folder", n.flow.In, err)
+			return nil, alarm("NV-3001", n.flow.In, "", err)
 		}
 		switch {
 		case n.device != "" && device != n.device:
 			n.down = true
-			return nil, alarm("NV-3002", "folder", n.flow.In, nil)
+			return nil, alarm("NV-3002", n.flow.In, "", nil)
 		case n.folder != "" && folder != n.folder:
 			n.log.Warn().Str("event", "folder.renewed").Str("folder", n.flow.In).Msg("the folder was made anew; watched again")
 		}
@@ -201,7 +201,7 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		if codeOf(err, "") != "" { // the server says it better
 			return nil, err
 		}
-		return nil, alarm("NV-3001", "folder", n.flow.In, err)
+		return nil, alarm("NV-3001", n.flow.In, "", err)
 	}
 	if files, err = n.unseen(ctx, files); err != nil {
 		return nil, err
@@ -438,7 +438,7 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 			}
 		default:
 			// It stays claimed: its bytes are kept, so the rest goes on.
-			n.alarms.report(n.log, key, alarm("NV-3007", "folder", dir, err))
+			n.alarms.report(n.log, key, alarm("NV-3007", dir, f.Name, err))
 			return f, nil
 		}
 		n.alarms.clear(n.log, key)

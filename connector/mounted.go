@@ -39,7 +39,7 @@ func (e *engine) mounted(ctx context.Context, flow string, box transports.Box, d
 		}
 		kind, err := m.Mount(ctx, dir)
 		if err != nil {
-			return alarm("NV-3001", "folder", dir, err)
+			return alarm("NV-3001", dir, "", err)
 		}
 		name := metaMount(flow) + dir
 		now := stand{kind, e.j.Version()}
@@ -56,7 +56,7 @@ func (e *engine) mounted(ctx context.Context, flow string, box transports.Box, d
 			e.stood[name] = now
 			e.mu.Unlock()
 		case unmounted(known, kind):
-			return alarm("NV-3002", "folder", dir, nil)
+			return alarm("NV-3002", dir, "", nil)
 		default:
 			if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.SetMeta(name, kind) }); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/navette-connect/navette/connector/journal"
 	"github.com/navette-connect/navette/transports"
@@ -45,11 +46,23 @@ func stem(name string) string {
 	return name
 }
 
-// numbered gives the i-th name for a name that may be taken: X.csv, X.2.csv, X.3.csv.
+// numbered gives the i-th name for a name that may be taken: X.csv, X.2.csv, X.3.csv. A name too long for a folder loses its
+// middle: what tells returns apart stands at the end.
 func numbered(name string, i int) string {
-	if i <= 1 {
+	if i > 1 {
+		ext := path.Ext(name)
+		if len(ext) > 32 { // no extension, but the end of a sentence
+			ext = ""
+		}
+		name = fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ext), i, ext)
+	}
+	const most, tail = transports.MaxName - 16, 48 // 16: a marker's ending still fits
+	if len(name) <= most {
 		return name
 	}
-	ext := path.Ext(name)
-	return fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ext), i, ext)
+	end := len(name) - tail
+	for end < len(name)-tail/2 && !utf8.RuneStart(name[end]) {
+		end++
+	}
+	return transports.SafeName(name[:end], "", most-tail) + name[end:]
 }

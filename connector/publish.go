@@ -94,6 +94,11 @@ func (r *report) deliverAll(ctx context.Context, list []journal.Delivery, width 
 // to the next number, journalled before it is used.
 func (r *report) deliver(ctx context.Context, d *journal.Delivery) error {
 	box := r.flow.boxOf(d)
+	if short := numbered(d.Name, 1); short != d.Name { // named by a version that let names grow too long
+		if err := r.j.Do(ctx, func(tx *journal.Tx) error { return tx.Rename(d, short, numbered, 1) }); err != nil {
+			return err
+		}
+	}
 	base := d.Name
 	for i := 2; ; i++ {
 		to := box.Join(d.Folder, d.Name)
@@ -175,8 +180,8 @@ func (r *report) stands(ctx context.Context, to string, d *journal.Delivery) (sa
 	if errors.Is(err, transports.ErrGone) {
 		return false, false, nil
 	}
-	if errors.Is(err, transports.ErrRefused) { // a link or pipe of that name
-		return false, true, nil
+	if errors.Is(err, transports.ErrRefused) { // a link or pipe of that name, or no right to look: publishing tells
+		return false, false, nil
 	}
 	if err != nil || s.Size != d.Length {
 		return false, err == nil, err
