@@ -90,16 +90,35 @@ func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
 			if t.Max <= limit.Minor {
 				continue
 			}
-			text := n.say(message.New(l.text, "amount", n.money(payment.Amount{Minor: t.Max, Currency: t.Currency}), "limit", n.money(limit)))
-			if err := n.j.Do(ctx, func(tx *journal.Tx) error {
-				_, err := tx.HoldOver(f, t.Currency, limit.Minor, "NV-1504", text)
-				return err
-			}); err != nil {
+			if err := n.holdOver(ctx, f, l.text, limit); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// holdOver holds the documents of a staged file that ask for more than limit in one of their parts; each says its own amount.
+func (n *intake) holdOver(ctx context.Context, f *journal.File, text string, limit payment.Amount) error {
+	for after := int64(0); ; {
+		n.pulses.beat("intake:" + n.flow.Name)
+		over, err := n.j.Over(ctx, f.ID, after, limit.Currency, limit.Minor, chunk)
+		if err != nil || len(over) == 0 {
+			return err
+		}
+		verdicts := make([]journal.Verdict, 0, len(over))
+		for _, o := range over {
+			if i := len(verdicts); i > 0 && verdicts[i-1].Document == o.Document {
+				continue
+			}
+			said := n.say(message.New(text, "amount", n.money(payment.Amount{Minor: o.Minor, Currency: limit.Currency}), "limit", n.money(limit)))
+			verdicts = append(verdicts, journal.Verdict{Document: o.Document, State: journal.RowHeld, Code: "NV-1504", Message: said})
+		}
+		if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Judge(f, verdicts) }); err != nil {
+			return err
+		}
+		after = over[len(over)-1].ID
+	}
 }
 
 // holdsFile tells why a whole file must wait for a person; "" when it need not.

@@ -83,8 +83,10 @@ func (n *intake) aimed(ctx context.Context, f *journal.File, it *journal.Item) (
 	}
 	rest := payment.Amount{Minor: left, Currency: t.Amount.Currency}
 	switch {
+	case left <= 0 && it.Operation == payment.Capture:
+		return reject(message.New("NV-1406.nothing_capture")), nil
 	case left <= 0:
-		return reject(message.New("NV-1406.nothing", "state", string(t.State))), nil
+		return reject(message.New("NV-1406.nothing_refund")), nil
 	case !it.Amount.IsZero() && it.Amount.Minor > left:
 		return reject(message.New("NV-1406.beyond", "amount", n.money(it.Amount), "remainder", n.money(rest))), nil
 	case it.Amount.IsZero() && it.Operation == payment.Refund:
