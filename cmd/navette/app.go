@@ -68,19 +68,14 @@ func (a *app) explainError(err error) string {
 // root is the command line; one command a file.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{Use: "navette", Short: a.say("ui.short"), SilenceErrors: true, SilenceUsage: true, Version: version,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q", args[0]))
-			}
-			return nil
-		},
+		Args: a.subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	root.SetVersionTemplate("navette {{.Version}}\n")
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.ConfigDir, "config", "", a.say("ui.flag.config"))
 	f.StringVar(&a.flags.StateDir, "state", "", a.say("ui.flag.state"))
 	f.StringVar(&a.flags.Lang, "lang", "", a.say("ui.flag.lang"))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(a.flagError)
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.demoCommand(), a.checkCommand(), a.whereCommand(), a.statusCommand(), a.filesCommand(), a.rowsCommand(),
 		a.sandboxCommand(), a.mappingCommand(), a.flowCommand(), a.explainCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.doctorCommand(), a.hostkeyCommand(), a.partnerCommand())

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // arguments checks how many arguments there are, in the user's language.
@@ -23,6 +24,38 @@ func (a *app) arguments(least, most int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// subcommand refuses words that are no command of a command that only has others.
+func (a *app) subcommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			known[sub.Name()] = true
+		}
+	}
+	return usage(errors.New(a.say("ui.unknown.command", "name", clean(args[0]), "known", names(known))))
+}
+
+// flagError says what is wrong with a flag, in the user's language.
+func (a *app) flagError(_ *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var empty *pflag.ValueRequiredError
+	var wrong *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		err = errors.New(a.say("ui.flagerror.unknown", "flag", "-"+clean(unknown.GetSpecifiedName())))
+	case errors.As(err, &unknown):
+		err = errors.New(a.say("ui.flagerror.unknown", "flag", "--"+clean(unknown.GetSpecifiedName())))
+	case errors.As(err, &empty):
+		err = errors.New(a.say("ui.flagerror.empty", "flag", "--"+empty.GetFlag().Name))
+	case errors.As(err, &wrong):
+		err = errors.New(a.say("ui.flagerror.value", "flag", "--"+wrong.GetFlag().Name, "value", clean(wrong.GetValue())))
+	}
+	return usage(err)
 }
 
 // names lists what is known, for a message; "-" for nothing.

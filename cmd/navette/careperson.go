@@ -35,7 +35,7 @@ type personRowView struct {
 }
 
 func (a *app) personCommand() *cobra.Command {
-	c := &cobra.Command{Use: "person", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "person", Args: a.subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(command("export ID", "", a.arguments(1, 1), func(c *cobra.Command, args []string) (err error) {
 		j, cfg, err := a.look(c.Context())
 		if err != nil {

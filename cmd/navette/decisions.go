@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -270,10 +269,7 @@ func (a *app) decide(ctx context.Context, cfg *config.Config, j *journal.Journal
 // decided writes a decision with its author and waits for the service to apply it; nil when it will be applied later, which
 // was said.
 func (a *app) decided(ctx context.Context, cfg *config.Config, j *journal.Journal, cmd journal.Command) (*journal.Command, error) {
-	var err error
-	if cmd.ActorID, cmd.ActorName, err = author(); err != nil {
-		return nil, err
-	}
+	cmd.ActorID, cmd.ActorName = author(os.Getuid())
 	cmd.ActorKind = "user"
 	id, err := j.WriteCommand(ctx, cmd)
 	if err != nil {
@@ -322,16 +318,15 @@ func (a *app) nextStep(cmd journal.Command) string {
 }
 
 // author is who decides: the user of this process, and behind sudo also who became that user.
-func author() (id, name string, err error) {
-	u, err := user.Current()
-	if err != nil {
-		return "", "", err
+func author(uid int) (id, name string) {
+	id = strconv.Itoa(uid)
+	if name = userName(id); name == "" { // a user without a name: in a container, or the directory is away
+		name = id
 	}
-	name = u.Username
 	if from := clean(os.Getenv("SUDO_USER")); from != "" && from != name {
 		name += " (sudo: " + from + ")"
 	}
-	return u.Uid, name, nil
+	return id, name
 }
 
 // lockHeld tells whether a process of this machine holds the lock of a state directory, as the kernel lists it; taking

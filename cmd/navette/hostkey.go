@@ -12,7 +12,7 @@ import (
 
 // hostkeyCommand shows a server's host keys. It believes none of them: a person compares them, and pins one.
 func (a *app) hostkeyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "hostkey", RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "hostkey", Args: a.subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(command("show ADDRESS", "", a.arguments(1, 1), func(c *cobra.Command, args []string) error {
 		address := args[0]
 		if _, _, err := net.SplitHostPort(address); err != nil {
