@@ -167,13 +167,42 @@ func instructionOf(ctx context.Context, j *journal.Journal, at clock, it *journa
 		return instructionView{}, err
 	}
 	deliveries, err := j.DeliveriesOf(ctx, it.FileID)
+	if err != nil {
+		return instructionView{}, err
+	}
+	told, err := statusFiles(ctx, j, it.Source.Flow, events)
 	v := instructionView{ID: "i" + strconv.FormatInt(it.ID, 10), Row: "r" + strconv.FormatInt(it.RowID, 10), FileID: "f" + strconv.FormatInt(it.FileID, 10),
 		Flow: it.Source.Flow, File: f.Name, Line: it.Source.Line, Kind: string(it.Kind), Operation: string(it.Operation), Reference: it.Reference, Part: it.Part,
 		Revision: it.Revision, Amount: decimal(it.Amount), Currency: it.Amount.Currency, State: string(it.State), Code: it.Code, Message: it.Message,
 		Paid: decimal(part(it.Amount, it.Paid)), Refunded: decimal(part(it.Amount, it.Refunded)),
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, Link: it.Link, ReceivedAt: at.stamp(f.ReceivedAt), SentAt: at.stamp(it.SentAt),
 		Events: history(it, &f, events, at), Returns: writtenTo(deliveries, events, at)}
+	for _, d := range told {
+		v.Returns = append(v.Returns, viewReturn(d, at))
+	}
 	return v, err
+}
+
+// statusFiles lists the status files of a flow that tell of events.
+func statusFiles(ctx context.Context, j *journal.Journal, flow string, events []journal.Event) (list []journal.Delivery, err error) {
+	known, err := j.Flow(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		if n := len(list); !e.Tell || e.ID > known.StatusMark || n > 0 && list[n-1].FixedAt >= e.RecordedAt {
+			continue
+		}
+		d, err := j.StatusFile(ctx, flow, e.RecordedAt)
+		if errors.Is(err, journal.ErrMissing) { // the flow writes none
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // writtenTo lists the returns of a file that tell of one of its instructions: not the rejects, and of the returns of

@@ -228,6 +228,15 @@ func (j *Journal) DeliveriesOf(ctx context.Context, file int64) ([]Delivery, err
 	return j.deliveries(ctx, "file_id = ? ORDER BY id", file)
 }
 
+// StatusFile is the status file of a flow that was fixed first at a time or behind it; ErrMissing when there is none.
+func (j *Journal) StatusFile(ctx context.Context, flow string, at int64) (Delivery, error) {
+	list, err := j.deliveries(ctx, "flow = ? AND kind = 'status' AND fixed_at >= ? ORDER BY fixed_at, id LIMIT 1", flow, at)
+	if err != nil || len(list) == 0 {
+		return Delivery{}, errors.Join(err, ErrMissing)
+	}
+	return list[0], nil
+}
+
 // HasDelivery tells whether a file has a return of a kind.
 func (tx *Tx) HasDelivery(file int64, kind string) (bool, error) {
 	var n int64

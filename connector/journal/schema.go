@@ -183,6 +183,9 @@ CREATE INDEX delivery_sha ON delivery (sha256);
 ALTER TABLE event ADD COLUMN psp_state TEXT NOT NULL DEFAULT '';
 `, `
 CREATE INDEX notice_payment ON notice (account, payment_id) WHERE transaction_id <> '';
+`, `
+-- Status files, for where.
+CREATE INDEX delivery_status ON delivery (flow, fixed_at) WHERE kind = 'status';
 `,
 }
 
