@@ -224,6 +224,9 @@ func (n *intake) unsupported(doc *mappings.Document) *message.Text {
 func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.Reading, lay layout) (journal.File, error) {
 	n.judging.Lock() // one file at a time is held against what is known, whatever its flow
 	defer n.judging.Unlock()
+	if err := n.order(ctx, &f); err != nil {
+		return f, err
+	}
 	if failed := reading.Control(); len(failed) > 0 {
 		_, text := mappings.Summary(failed, lay.Locale)
 		return f, n.spoil(ctx, &f, failed[0].Code, text, lay, reading)
@@ -251,6 +254,19 @@ func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.R
 		to = journal.FileHeld
 	}
 	return f, n.publishIntake(ctx, &f, to, lay, int64(reading.Rows()), int64(reading.LeftOut()))
+}
+
+// order notes the lines of rows that documents have gathered, for returns go by line; other rows are staged in that order.
+func (n *intake) order(ctx context.Context, f *journal.File) error {
+	if !n.flow.Mapping.Gathers() {
+		return nil
+	}
+	first, last, err := n.j.RowRange(ctx, f.ID)
+	for after := first - 1; err == nil && first > 0 && after < last; after += 10 * chunk {
+		n.pulses.beat("intake:" + n.flow.Name)
+		err = n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Order(f.ID, after, min(after+10*chunk, last)) })
+	}
+	return err
 }
 
 // spoil rejects a whole file whose rows were read: a control total failed, or reject_file. The good rows say NV-1303.

@@ -217,3 +217,6 @@ func (r *Reading) rest(yield func(*Document) bool) {
 		}
 	}
 }
+
+// Gathers tells whether a document may hold rows between which rows of others stand.
+func (m *Mapping) Gathers() bool { return m.group != nil || m.records != nil }

@@ -26,9 +26,27 @@ type Line struct {
 	parts []Line // of a row with several instructions, while they are read
 }
 
-// Rows lists the rows of a file behind after, in line order, as the intake judged them; Raw is not read.
+// inOrder is how the rows of a file behind one of them are read in line order: by their ids, or by row_order where that
+// knows the file. It is put behind a FROM clause and before a LIMIT, for a row called r.
+func (j *Journal) inOrder(ctx context.Context, file, after int64) (from, where string, args []any, err error) {
+	var n int64
+	if err := j.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM row_order WHERE file_id = ? LIMIT 1) o", file).Scan(&n); err != nil {
+		return "", "", nil, err
+	}
+	if n == 0 {
+		return " FROM row r", " WHERE r.file_id = ? AND r.id > ? ORDER BY r.id", []any{file, after}, nil
+	}
+	return " FROM row_order o JOIN row r ON r.id = o.row_id", " WHERE o.file_id = ? AND (o.line, o.row_id) > (coalesce((SELECT line FROM row WHERE id = ?), 0), ?) ORDER BY o.line, o.row_id",
+		[]any{file, after, after}, nil
+}
+
+// Rows lists the rows of a file behind the row after, in line order, as the intake judged them; Raw is not read.
 func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list []Line, err error) {
-	err = j.each(ctx, "SELECT id, line, document, kind, reference, amount, currency, state, code, message FROM row WHERE file_id = ? AND id > ? ORDER BY id LIMIT ?", []any{file, after, limit}, func(rows *sql.Rows) error {
+	from, where, args, err := j.inOrder(ctx, file, after)
+	if err != nil {
+		return nil, err
+	}
+	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message"+from+where+" LIMIT ?", append(args, limit), func(rows *sql.Rows) error {
 		list = append(list, Line{})
 		l := &list[len(list)-1]
 		var amount sql.NullInt64
@@ -42,9 +60,17 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 	return list, err
 }
 
-// Lines lists the rows of a file behind after, in line order, with their bytes and the first instruction of each row's
+// Lines lists the rows of a file behind the row after, in line order, with their bytes and the first instruction of each row's
 // document; fields: with the document's fields, too.
-func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) (list []Line, err error) {
+func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) ([]Line, error) {
+	from, where, args, err := j.inOrder(ctx, file, after)
+	if err != nil {
+		return nil, err
+	}
+	return j.lines(ctx, file, from, where, args, limit, fields)
+}
+
+func (j *Journal) lines(ctx context.Context, file int64, from, where string, args []any, limit int, fields bool) (list []Line, err error) {
 	read := 0
 	extra, join, last := "NULL, NULL, '', ''", "", ""
 	if fields {
@@ -53,8 +79,7 @@ func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, field
 	}
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+extra+`,
  coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
- FROM row r LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+`
- WHERE r.file_id = ? AND r.id > ? ORDER BY r.id, i.id LIMIT ?`, []any{file, after, limit}, func(rows *sql.Rows) error {
+`+from+` LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+where+", i.id LIMIT ?", append(args, limit), func(rows *sql.Rows) error {
 		var l Line
 		var amount, told sql.NullInt64
 		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields, &told, &l.Told.Currency, &l.PSPState,
@@ -118,7 +143,7 @@ func badness(s payment.State) int {
 
 // LineOf reads one row with what became of it.
 func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
-	list, err := j.Lines(ctx, file, row-1, 1, true)
+	list, err := j.lines(ctx, file, " FROM row r", " WHERE r.file_id = ? AND r.id >= ? ORDER BY r.id", []any{file, row}, 1, true)
 	if err != nil || len(list) == 0 {
 		return Line{}, errors.Join(err, ErrMissing)
 	}

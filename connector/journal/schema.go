@@ -186,6 +186,9 @@ CREATE INDEX notice_payment ON notice (account, payment_id) WHERE transaction_id
 `, `
 -- Status files, for where.
 CREATE INDEX delivery_status ON delivery (flow, fixed_at) WHERE kind = 'status';
+`, `
+-- The rows of a file by line, where its documents gather rows that stand apart: their ids go by document.
+CREATE TABLE row_order (file_id BIGINT NOT NULL, line BIGINT NOT NULL, row_id BIGINT NOT NULL, PRIMARY KEY (file_id, line, row_id));
 `,
 }
 
