@@ -168,7 +168,7 @@ func (r *report) eventReturn(ctx context.Context, own *mappings.Return, i int, h
 	var answers []answer
 	defer func() { r.release(answers) }()
 	for _, key := range order {
-		a, err := r.eventFile(ctx, own, batches[key], day)
+		a, err := r.eventFile(ctx, own, batches[key])
 		if err != nil {
 			return false, err
 		}
@@ -191,7 +191,11 @@ func (r *report) eventReturn(ctx context.Context, own *mappings.Return, i int, h
 			if err := tx.Stem(&f, stem(f.Name)); err != nil {
 				return err
 			}
-			a.Name = a.naming(f.Stem)
+			seq, err := tx.Count("count:" + reader)
+			if err != nil {
+				return err
+			}
+			a.Name = r.nameOf(own, r.flow.Name, f.Stem, label(f.Name), day, seq)
 			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
 				return err
 			}
@@ -268,8 +272,8 @@ func (r *report) batches(ctx context.Context, own *mappings.Return, after, upto 
 	return batches, order, upto, nil
 }
 
-// eventFile fixes one return of events, named by a day; nil when none of them is wanted.
-func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []journal.Event, day time.Time) (*answer, error) {
+// eventFile fixes one return of events, to be named; nil when none of them is wanted.
+func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []journal.Event) (*answer, error) {
 	f, err := r.j.File(ctx, events[0].FileID)
 	if err != nil {
 		return nil, err
@@ -313,8 +317,7 @@ func (r *report) eventFile(ctx context.Context, own *mappings.Return, events []j
 		r.spool.Release(digest)
 		return nil, err
 	}
-	return &answer{Delivery: journal.Delivery{Flow: r.flow.Name, FileID: f.ID, Kind: string(own.On) + ":" + own.Name, Folder: r.flow.Out, Length: size, SHA256: digest},
-		naming: func(stem string) string { return r.nameOf(own, r.flow.Name, stem, label(f.Name), day, events[0].ID) }}, nil
+	return &answer{Delivery: journal.Delivery{Flow: r.flow.Name, FileID: f.ID, Kind: string(own.On) + ":" + own.Name, Folder: r.flow.Out, Length: size, SHA256: digest}}, nil
 }
 
 // signed is an event's amount as mappings see it: money that went back is negative.

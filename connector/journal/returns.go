@@ -286,6 +286,12 @@ func (j *Journal) Mark(ctx context.Context, reader string) (event, at int64, err
 	return event, at, err
 }
 
+// Count gives the next number of a series, from 1 on: within a transaction, so that none is left out.
+func (tx *Tx) Count(series string) (n int64, err error) {
+	err = tx.one("INSERT INTO mark VALUES (?, 1, ?) ON CONFLICT (reader) DO UPDATE SET event_id = mark.event_id + 1, at = excluded.at RETURNING event_id", series, tx.Now).Scan(&n)
+	return n, err
+}
+
 // SetMark moves a reader's mark.
 func (tx *Tx) SetMark(reader string, event int64) error {
 	_, err := tx.exec("INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT (reader) DO UPDATE SET event_id = excluded.event_id, at = excluded.at", reader, event, tx.Now)
