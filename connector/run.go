@@ -445,3 +445,14 @@ func (c *Connector) Troubles() map[string]string {
 	}
 	return list
 }
+
+// Stopped lists the gateways to which nothing is sent until somebody does something.
+func (c *Connector) Stopped() []string {
+	var list []string
+	for _, d := range c.e.dispatches {
+		if d.halt.is() {
+			list = append(list, d.account.Name)
+		}
+	}
+	return list
+}

@@ -784,6 +784,9 @@ func TestGatewayStopped(t *testing.T) {
 				if g := v.Gateways["psp"]; !g.Stopped || g.Reason == "" || v.Gateways["well"].Stopped {
 					return fmt.Errorf("%+v", v.Gateways)
 				}
+				if code, body := s.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(body, `"gateway:psp":"stopped"`) || strings.Contains(body, "well") {
+					return fmt.Errorf("readyz: %d %s", code, body)
+				}
 				return nil
 			})
 			before := f.seen.Load()

@@ -116,6 +116,9 @@ func (l *listener) ready(w http.ResponseWriter, r *http.Request) {
 		for what := range c.Troubles() { // what, and not why: the why is for the log
 			answer.Degraded[what] = "down"
 		}
+		for _, gateway := range c.Stopped() {
+			answer.Degraded["gateway:"+gateway] = "stopped"
+		}
 	}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		l.log.Debug().Err(err).Msg("readyz")

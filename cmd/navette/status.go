@@ -174,7 +174,7 @@ func (a *app) printStatus(cfg *config.Config, v statusView) error {
 		g := v.Gateways[name]
 		state := ""
 		if g.Stopped {
-			state = a.say("ui.status.stopped", "since", at.reread(*g.StoppedAt), "reason", g.Reason)
+			state = a.say("ui.status.stopped", "since", at.reread(*g.StoppedAt), "reason", a.stopReason(g.Reason))
 		}
 		rows = append(rows, []string{name, a.mode(g.Mode), a.number(g.Waiting), g.Account, state})
 	}
@@ -247,4 +247,15 @@ func rowOrder() []string {
 		list = append(list, string(s))
 	}
 	return list
+}
+
+// stopReason says why a gateway is stopped in the user's language, as far as it is no answer of the PSP's.
+func (a *app) stopReason(reason string) string {
+	reason = strings.TrimPrefix(reason, payment.ErrStopped.Error()+": ")
+	for text, key := range map[string]string{"credentials refused": "ui.stopped.credentials", "not the PSP's interface": "ui.stopped.address"} {
+		if before, ok := strings.CutSuffix(reason, text); ok {
+			return before + a.say(key)
+		}
+	}
+	return clean(reason)
 }

@@ -276,7 +276,9 @@ func part(m payment.Amount, minor int64) payment.Amount {
 func (a *app) printWhere(v whereView, at clock) error {
 	a.printf("%s\n", clean(v.Reference))
 	for i := range v.Instructions {
-		if err := a.printInstruction(&v.Instructions[i], at); err != nil {
+		row := v.Instructions[i].Row
+		newest := !slices.ContainsFunc(v.Instructions[i+1:], func(later instructionView) bool { return later.Row == row && later.Part == v.Instructions[i].Part })
+		if err := a.printInstruction(&v.Instructions[i], newest, at); err != nil {
 			return err
 		}
 	}
@@ -289,7 +291,8 @@ func (a *app) printWhere(v whereView, at clock) error {
 	return nil
 }
 
-func (a *app) printInstruction(in *instructionView, at clock) error {
+// printInstruction shows one instruction; newest: nothing was sent in its place, so that it is the one to decide about.
+func (a *app) printInstruction(in *instructionView, newest bool, at clock) error {
 	a.printf("\n%s\n", a.headline(in))
 	a.printf("  %s\n", a.say("ui.where.from", "flow", in.Flow, "file", clean(in.File), "file_id", in.FileID, "line", strconv.Itoa(in.Line), "row", in.Row))
 	rows := [][]string{{"    " + at.reread(in.ReceivedAt), a.say("ui.where.received"), "", ""}}
@@ -322,7 +325,7 @@ func (a *app) printInstruction(in *instructionView, at clock) error {
 	if written != nil {
 		a.printf("  %s\n", a.say("ui.where.returns", "names", strings.Join(written, ", ")))
 	}
-	if next := a.nextOfRow(in.Row, in.State, in.Code); next != "" {
+	if next := a.nextOfRow(in.Row, in.State, in.Code); newest && next != "" {
 		a.printf("  %s\n", next)
 	}
 	return nil
