@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -229,7 +230,7 @@ func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.R
 	}
 	if failed := reading.Control(); len(failed) > 0 {
 		_, text := mappings.Summary(failed, lay.Locale)
-		return f, n.spoil(ctx, &f, failed[0].Code, text, lay, reading)
+		return f, n.spoil(ctx, &f, failed[0].Code, text, text, lay, reading)
 	}
 	if err := n.known(ctx, &f); err != nil {
 		return f, err
@@ -239,7 +240,12 @@ func (n *intake) accept(ctx context.Context, f journal.File, reading *mappings.R
 		return f, err
 	}
 	if n.flow.OnError == "reject_file" && counts[journal.RowRejected] > 0 {
-		return f, n.spoil(ctx, &f, "NV-1303", "", lay, reading)
+		bad, err := n.j.FirstRejected(ctx, f.ID)
+		if err != nil {
+			return f, err
+		}
+		why := message.New("NV-1303.rows", "rejected", strconv.FormatInt(counts[journal.RowRejected], 10), "line", strconv.FormatInt(bad.Line, 10), "code", bad.Code) // no cell: the erasure of a person does not look here
+		return f, n.spoil(ctx, &f, "NV-1303", "", why.In(lay.Locale), lay, reading)
 	}
 	if err := n.limitAmounts(ctx, &f); err != nil {
 		return f, err
@@ -269,8 +275,9 @@ func (n *intake) order(ctx context.Context, f *journal.File) error {
 	return err
 }
 
-// spoil rejects a whole file whose rows were read: a control total failed, or reject_file. The good rows say NV-1303.
-func (n *intake) spoil(ctx context.Context, f *journal.File, code, text string, lay layout, reading *mappings.Reading) error {
+// spoil rejects a whole file whose rows were read: a control total failed, or reject_file. The good rows say NV-1303 and
+// text; why is said of the file.
+func (n *intake) spoil(ctx context.Context, f *journal.File, code, text, why string, lay layout, reading *mappings.Reading) error {
 	good := message.New("NV-1303.good").In(lay.Locale)
 	if text != "" {
 		good += " | " + text
@@ -278,10 +285,7 @@ func (n *intake) spoil(ctx context.Context, f *journal.File, code, text string, 
 	if err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Spoil(f, "NV-1303", good) }); err != nil {
 		return err
 	}
-	f.Code, f.Message = code, text
-	if text == "" {
-		f.Message = good
-	}
+	f.Code, f.Message = code, why
 	return n.publishIntake(ctx, f, journal.FileRejected, lay, int64(reading.Rows()), int64(reading.LeftOut()))
 }
 

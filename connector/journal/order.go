@@ -13,3 +13,9 @@ func (tx *Tx) Order(file, after, upto int64) error {
 	_, err := tx.exec("INSERT INTO row_order SELECT file_id, line, id FROM row WHERE file_id = ? AND id > ? AND id <= ? ON CONFLICT DO NOTHING", file, after, upto)
 	return err
 }
+
+// FirstRejected is the rejected row of a file that stands first in it.
+func (j *Journal) FirstRejected(ctx context.Context, file int64) (r Row, err error) {
+	err = j.one(ctx, "SELECT id, line, code FROM row WHERE file_id = ? AND state = 'rejected' ORDER BY line, id LIMIT 1", file).Scan(&r.ID, &r.Line, &r.Code)
+	return r, err
+}
