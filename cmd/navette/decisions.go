@@ -234,10 +234,33 @@ func (a *app) decidable(ctx context.Context, j *journal.Journal, verb, subject s
 			continue
 		}
 		if !slices.Contains(from, s[0]) || verb == "resolve" && s[0] == string(payment.Held) && s[1] != "NV-2102" {
+			if file, err := heldFile(ctx, j, kind, id); s[0] == string(payment.Accepted) && (err != nil || file != "") {
+				return errors.Join(err, a.fail(exitFailed, "ui.id.infile", "id", subject, "verb", verb, "file", file))
+			}
 			return a.fail(exitFailed, "ui.id.state", "id", subject, "state", a.state(s[0]), "verb", verb)
 		}
 	}
 	return nil
+}
+
+// heldFile is the file that a row or instruction waits with; "" when that is not held.
+func heldFile(ctx context.Context, j *journal.Journal, kind byte, id int64) (string, error) {
+	file, err := int64(0), error(nil)
+	if kind == 'i' {
+		var it journal.Item
+		it, err = j.Item(ctx, id)
+		file = it.FileID
+	} else {
+		file, err = j.FileOfRow(ctx, id)
+	}
+	if err != nil {
+		return "", err
+	}
+	f, err := j.File(ctx, file)
+	if err != nil || f.State != journal.FileHeld {
+		return "", err
+	}
+	return "f" + strconv.FormatInt(file, 10), nil
 }
 
 func (a *app) decidableFile(ctx context.Context, j *journal.Journal, verb, subject string, id int64) error {

@@ -47,6 +47,9 @@ type instructionView struct {
 	SentAt        string       `json:"sent_at"`
 	Events        []eventView  `json:"events"`
 	Returns       []returnView `json:"returns"`
+	FileState     string       `json:"file_state"` // "held": the row waits with its file
+	FileCode      string       `json:"file_code"`
+	FileMessage   string       `json:"file_message"`
 }
 
 type eventView struct {
@@ -176,7 +179,7 @@ func instructionOf(ctx context.Context, j *journal.Journal, at clock, it *journa
 		Revision: it.Revision, Amount: decimal(it.Amount), Currency: it.Amount.Currency, State: string(it.State), Code: it.Code, Message: it.Message,
 		Paid: decimal(part(it.Amount, it.Paid)), Refunded: decimal(part(it.Amount, it.Refunded)),
 		PaymentID: it.OwnPaymentID, TransactionID: it.OwnTransaction, Link: it.Link, ReceivedAt: at.stamp(f.ReceivedAt), SentAt: at.stamp(it.SentAt),
-		Events: history(it, &f, events, at), Returns: writtenTo(deliveries, events, at)}
+		Events: history(it, &f, events, at), Returns: writtenTo(deliveries, events, at), FileState: f.State, FileCode: f.Code, FileMessage: f.Message}
 	for _, d := range told {
 		v.Returns = append(v.Returns, viewReturn(d, at))
 	}
@@ -324,6 +327,9 @@ func (a *app) printInstruction(in *instructionView, newest bool, at clock) error
 	}
 	if written != nil {
 		a.printf("  %s\n", a.say("ui.where.returns", "names", strings.Join(written, ", ")))
+	}
+	if in.FileState == journal.FileHeld && in.State == string(payment.Accepted) {
+		a.printf("  %s\n  %s\n", a.say("ui.files.held", "id", in.FileID, "name", clean(in.File), "code", in.FileCode, "message", clean(in.FileMessage)), a.nextOfFile(in.FileID, in.FileCode))
 	}
 	if next := a.nextOfRow(in.Row, in.State, in.Code); newest && next != "" {
 		a.printf("  %s\n", next)

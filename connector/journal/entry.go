@@ -19,3 +19,9 @@ func (j *Journal) EntriesOf(ctx context.Context, row int64) (list []Entry, err e
 	})
 	return list, err
 }
+
+// FileOfRow is the file a row stands in.
+func (j *Journal) FileOfRow(ctx context.Context, row int64) (file int64, err error) {
+	err = j.one(ctx, "SELECT file_id FROM row WHERE id = ?", row).Scan(&file)
+	return file, err
+}
