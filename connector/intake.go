@@ -107,7 +107,7 @@ func (n *intake) pass(ctx context.Context) error {
 	}
 	ready, err := n.look(ctx)
 	if err != nil {
-		return errors.Join(append(errs, err)...)
+		errs = append(errs, err)
 	}
 	width := 4 * inFlight(n.flow.Inbox)
 	if width == 4 {
@@ -177,7 +177,7 @@ func (n *intake) makeDir(ctx context.Context, box transports.Box, dir string) er
 	return alarm("NV-3001", dir, "", err)
 }
 
-// look lists the folder and tells which files are complete. A vanished or unmounted folder is an error, never "no file".
+// look lists the folder and tells which files are complete; with them may come an error that speaks of others. A vanished or unmounted folder is an error, never "no file".
 func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	box := n.flow.Inbox
 	if p, ok := box.(transports.Placer); ok {
@@ -215,9 +215,15 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		n.again = max(n.again, look.Again, 2*time.Millisecond)
 	}
 	ready := look.Ready[:0]
+	var errs []error
 	for _, r := range look.Ready {
 		if l, ok := box.(transports.Leaser); ok && n.flow.Marker == "" {
-			busy, known, err := l.Busy(ctx, box.Join(n.flow.In, r.File.Name))
+			path := box.Join(n.flow.In, r.File.Name)
+			busy, known, err := l.Busy(ctx, path)
+			if errors.Is(err, transports.ErrRefused) { // its rights must be mended; the others do not wait for it
+				errs = append(errs, &Trouble{Code: "NV-3003", Text: message.New("NV-3003.read", "path", path), Err: err})
+				continue
+			}
 			if err != nil && !errors.Is(err, transports.ErrGone) {
 				return nil, err
 			}
@@ -229,7 +235,7 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 		}
 		ready = append(ready, r)
 	}
-	return ready, nil
+	return ready, errors.Join(errs...)
 }
 
 // unmark moves the markers of a taken file away with it; they are in the journal, since a marker left behind would make
