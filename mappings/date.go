@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ErrPattern is the kind of a date pattern that cannot be read.
 var ErrPattern = errors.New("unknown date pattern")
 
-// dateToken is a part of a pattern: 'd', 'm', 'Y' (four digits), 'y' (two), 'H', 'M', 'S', or 0 for a literal byte.
+// dateToken is a part of a pattern: 'd', 'm', 'b' (the month's name), 'Y' (four digits), 'y' (two), 'H', 'M', 'S', 'f'
+// (the fraction of a second), 'p' (AM or PM), 'z' (Z or +01:00), or 0 for a literal byte.
 type dateToken struct {
 	what  byte
 	text  byte // the literal
@@ -22,11 +24,12 @@ type dateFormat struct {
 	tokens   []dateToken
 	excel    bool // day number of a spreadsheet: 1 = 1 January 1900
 	noYear   bool
+	readOnly bool   // it has parts that are read and never written: names of months, fractions, zones
 	fr, en   string // as people write it: JJ/MM/AAAA, DD/MM/YYYY
 	strftime string // for functions that write dates
 }
 
-// parseDatePattern reads "%d/%m/%Y", "DD/MM/YYYY", "JJ/MM/AAAA", "YYMMDD" or "excel".
+// parseDatePattern reads "%d/%m/%Y", "DD/MM/YYYY", "JJ/MM/AAAA", "DD MMM YYYY", "YYMMDD" or "excel".
 func parseDatePattern(pattern string) (dateFormat, error) {
 	f := dateFormat{}
 	if strings.EqualFold(pattern, "excel") {
@@ -51,10 +54,11 @@ func parseDatePattern(pattern string) (dateFormat, error) {
 		t := &f.tokens[i]
 		t.loose = t.what != 0 && (i == 0 || f.tokens[i-1].what == 0) && (i+1 == len(f.tokens) || f.tokens[i+1].what == 0) && len(f.tokens) > 1
 		seen[t.what]++
+		f.readOnly = f.readOnly || strings.IndexByte("bfpz", t.what) >= 0
 		fr, en, std := shown(*t)
 		f.fr, f.en, f.strftime = f.fr+fr, f.en+en, f.strftime+std
 	}
-	if seen['d'] != 1 || seen['m'] != 1 || seen['Y']+seen['y'] > 1 {
+	if seen['d'] != 1 || seen['m']+seen['b'] != 1 || seen['Y']+seen['y'] > 1 {
 		return f, fmt.Errorf("%w %q: day, month and year once each", ErrPattern, pattern)
 	}
 	f.noYear = seen['Y']+seen['y'] == 0
@@ -64,15 +68,21 @@ func parseDatePattern(pattern string) (dateFormat, error) {
 // dateWord reads one word of a pattern: what it stands for and its length.
 func dateWord(s string) (what byte, n int) {
 	if len(s) >= 2 && s[0] == '%' {
-		if strings.IndexByte("dmYyHMS", s[1]) >= 0 {
-			return s[1], 2
+		switch what = s[1]; what {
+		case 'B':
+			what = 'b'
+		case 'I':
+			what = 'H'
+		}
+		if strings.IndexByte("dmbYyHMSfpz", what) >= 0 {
+			return what, 2
 		}
 		return 0, 0
 	}
 	for _, w := range [...]struct {
 		word string
 		what byte
-	}{{"YYYY", 'Y'}, {"AAAA", 'Y'}, {"YY", 'y'}, {"AA", 'y'}, {"DD", 'd'}, {"JJ", 'd'}, {"MM", 'm'}, {"hh", 'H'}, {"HH", 'H'}, {"mm", 'M'}, {"ss", 'S'}, {"SS", 'S'}} {
+	}{{"YYYY", 'Y'}, {"AAAA", 'Y'}, {"YY", 'y'}, {"AA", 'y'}, {"DD", 'd'}, {"JJ", 'd'}, {"MMM", 'b'}, {"MM", 'm'}, {"hh", 'H'}, {"HH", 'H'}, {"mm", 'M'}, {"ss", 'S'}, {"SS", 'S'}} {
 		if strings.HasPrefix(s, w.word) {
 			return w.what, len(w.word)
 		}
@@ -96,6 +106,14 @@ func shown(t dateToken) (fr, en, strftime string) {
 		return "mm", "mm", "%M"
 	case 'S':
 		return "ss", "ss", "%S"
+	case 'b':
+		return "MMM", "MMM", "%b"
+	case 'f':
+		return "000", "000", "%f"
+	case 'p':
+		return "AM/PM", "AM/PM", "%p"
+	case 'z':
+		return "±hh:mm", "±hh:mm", "%z"
 	}
 	return string(t.text), string(t.text), string(t.text)
 }
@@ -179,6 +197,16 @@ func (f *dateFormat) read(s string, year int) (y, m, d int, fits bool) {
 			s = s[1:]
 			continue
 		}
+		if t.what == 'b' || t.what == 'p' || t.what == 'z' || t.what == 'f' {
+			v, n := t.word(s)
+			if n == 0 {
+				return 0, 0, 0, false
+			}
+			if s = s[n:]; t.what == 'b' {
+				m = v
+			}
+			continue
+		}
 		width := 2
 		if t.what == 'Y' {
 			width = 4
@@ -216,6 +244,76 @@ func (f *dateFormat) read(s string, year int) (y, m, d int, fits bool) {
 		}
 	}
 	return y, m, d, s == ""
+}
+
+// word reads a part that is no number of two or four digits: its value, of a month, and its length; 0 where it is none.
+func (t dateToken) word(s string) (v, n int) {
+	switch t.what {
+	case 'b':
+		n = strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) })
+		if n < 0 {
+			n = len(s)
+		}
+		if v = MonthNamed(s[:n]); v == 0 {
+			return 0, 0
+		}
+		if strings.HasPrefix(s[n:], ".") && n <= 6 { // janv., déc.
+			n++
+		}
+		return v, n
+	case 'p':
+		if len(s) >= 2 && (strings.EqualFold(s[:2], "am") || strings.EqualFold(s[:2], "pm")) {
+			return 0, 2
+		}
+	case 'f':
+		if n = plainDigits(s); n <= 9 {
+			return 0, n
+		}
+	case 'z':
+		if strings.HasPrefix(s, "Z") {
+			return 0, 1
+		}
+		if len(s) < 3 || s[0] != '+' && s[0] != '-' || plainDigits(s[1:]) != 2 && plainDigits(s[1:]) != 4 {
+			return 0, 0
+		}
+		if n = 1 + plainDigits(s[1:]); n == 3 && len(s) >= 6 && s[3] == ':' && plainDigits(s[4:]) == 2 {
+			n = 6
+		}
+		return 0, n
+	}
+	return 0, 0
+}
+
+// MonthNamed is the month that a word names, whole or cut short, in French, English, German, Spanish, Italian or Dutch; 0 for
+// none. No two of these languages give one word to two months; "jui" may be two, and is none.
+func MonthNamed(word string) int {
+	switch withoutAccents(strings.ToLower(word)) {
+	case "janvier", "janv", "jan", "january", "januar", "janner", "enero", "ene", "gennaio", "gen", "januari":
+		return 1
+	case "fevrier", "fevr", "fev", "february", "feb", "februar", "febrero", "febbraio", "februari":
+		return 2
+	case "mars", "mar", "march", "marz", "mrz", "marzo", "maart", "mrt":
+		return 3
+	case "avril", "avr", "april", "apr", "abril", "abr", "aprile":
+		return 4
+	case "mai", "may", "mayo", "maggio", "mag", "mei":
+		return 5
+	case "juin", "june", "jun", "juni", "junio", "giugno", "giu":
+		return 6
+	case "juillet", "juil", "july", "jul", "juli", "julio", "luglio", "lug":
+		return 7
+	case "aout", "aou", "august", "aug", "agosto", "ago", "augustus":
+		return 8
+	case "septembre", "sept", "sep", "september", "septiembre", "setiembre", "settembre", "set":
+		return 9
+	case "octobre", "oct", "october", "oktober", "okt", "octubre", "ottobre", "ott":
+		return 10
+	case "novembre", "nov", "november", "noviembre":
+		return 11
+	case "decembre", "dec", "december", "dezember", "dez", "diciembre", "dicembre", "dic":
+		return 12
+	}
+	return 0
 }
 
 // excelDay is the date of a spreadsheet's day number. Excel believes in a 29 February 1900, its day 60.

@@ -66,6 +66,23 @@ func TestDates(t *testing.T) {
 		{"2902", []string{"%d%m"}, 2026, "NV-1204.impossible"},
 		{"13/02/2026", []string{"DD/MM/YYYY", "MM/DD/YYYY"}, 0, "2026-02-13"},
 		{"", french, 0, "NV-1204.unreadable"},
+		{"3 Nov 2026", []string{"%d %b %Y"}, 0, "2026-11-03"},
+		{"3 novembre 2026", []string{"JJ MMM AAAA"}, 0, "2026-11-03"},
+		{"03-déc.-26", []string{"%d-%b-%y"}, 0, "2026-12-03"},
+		{"3. März 2026", []string{"%d. %B %Y"}, 0, "2026-03-03"},
+		{"Dec 3, 2026", []string{"%b %d, %Y"}, 0, "2026-12-03"},
+		{"1 août 2026", []string{"%d %b %Y"}, 0, "2026-08-01"},
+		{"3 jui 2026", []string{"%d %b %Y"}, 0, "NV-1204.unreadable"}, // June or July
+		{"3 novembr 2026", []string{"%d %b %Y"}, 0, "NV-1204.unreadable"},
+		{"31 nov. 2026", []string{"%d %b %Y"}, 0, "NV-1204.impossible"},
+		{"3 11 2026", []string{"%d %b %Y"}, 0, "NV-1204.unreadable"},
+		{"2026-12-03 00:00:00.000", []string{"%Y-%m-%d %H:%M:%S.%f"}, 0, "2026-12-03"},
+		{"2026-12-03 00:00:00.", []string{"%Y-%m-%d %H:%M:%S.%f"}, 0, "NV-1204.unreadable"},
+		{"2026-12-03T10:00:00.000Z", []string{"%Y-%m-%dT%H:%M:%S.%f%z"}, 0, "2026-12-03"},
+		{"2026-12-03T10:00:00+01:00", []string{"%Y-%m-%dT%H:%M:%S%z"}, 0, "2026-12-03"},
+		{"2026-12-03T10:00:00-0500", []string{"%Y-%m-%dT%H:%M:%S%z"}, 0, "2026-12-03"},
+		{"2026-12-03T10:00:00+1", []string{"%Y-%m-%dT%H:%M:%S%z"}, 0, "NV-1204.unreadable"},
+		{"12/03/2026 1:30 PM", []string{"%m/%d/%Y %I:%M %p"}, 0, "2026-12-03"},
 	}
 	for _, tt := range tests {
 		got, ft := readDate(formats(t, tt.patterns...), tt.in, tt.year)

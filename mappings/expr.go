@@ -455,7 +455,7 @@ func (r *rewriter) call(n *ast.CallNode) {
 	}
 	if (id.Value == "day" || id.Value == "amount") && len(n.Arguments) == 2 { // say at once what is wrong with a constant
 		if s, ok := n.Arguments[1].(*ast.StringNode); ok && id.Value == "day" {
-			if _, err := parseDatePattern(s.Value); err != nil {
+			if f, err := parseDatePattern(s.Value); err != nil || f.readOnly {
 				r.c.p.add(r.n.inside(1, s.Location().From), "NV-4004.value", "key", "day", "value", s.Value, "expected", "%d/%m/%Y, DD/MM/YYYY…")
 			}
 		}

@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ func day(p ...any) (any, error) {
 	f, ok := p[1].(*dateFormat)
 	if !ok {
 		made, err := parseDatePattern(toText(p[1]))
+		if err == nil && made.readOnly {
+			err = fmt.Errorf("%w %q: it is only read", ErrPattern, toText(p[1]))
+		}
 		if err != nil {
 			return nil, err
 		}

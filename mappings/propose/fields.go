@@ -106,7 +106,7 @@ func people(pattern, lang string) string {
 	if lang == "fr" {
 		day, year = "JJ", "AA"
 	}
-	return strings.NewReplacer("%d", day, "%m", "MM", "%Y", year+year, "%y", year, "%H", "hh", "%M", "mm", "%S", "ss").Replace(pattern)
+	return strings.NewReplacer("%d", day, "%m", "MM", "%Y", year+year, "%y", year, "%b", "MMM", "%H", "hh", "%I", "hh", "%M", "mm", "%S", "ss", "%f", "000", "%z", "±hh:mm", "%p", "AM/PM").Replace(pattern)
 }
 
 func (w *writer) customerFields() {

@@ -421,13 +421,16 @@ func iso(s string) string {
 	if len(forms) == 0 {
 		return ""
 	}
-	g := forms[0].re.FindStringSubmatch(s)
 	pad := func(s string) string {
 		if len(s) == 1 {
 			return "0" + s
 		}
 		return s
 	}
+	if _, y, m, d, ok := namedDate(s); ok {
+		return y[len(y)-2:] + pad(m) + pad(d)
+	}
+	g := forms[0].re.FindStringSubmatch(s)
 	switch forms[0].order {
 	case "ymd":
 		return g[1][len(g[1])-2:] + pad(g[2]) + pad(g[3])
