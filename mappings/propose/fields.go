@@ -175,6 +175,8 @@ func (w *writer) amountFields() {
 	switch {
 	case d.shape.paid:
 		comment = w.guess("propose.amount.paid", append(seen, "paid", w.shown(d.role["-amount.paid"]))...)
+	case d.shape.taxed:
+		comment = w.guess("propose.amount.taxed", append(seen, "tax", w.shown(d.role["-amount.tax"]))...)
 	case !d.byWord[role]:
 		comment = w.guess("propose.amount.content", seen...)
 	case role == "amount.open":
@@ -202,6 +204,13 @@ func (w *writer) amountFields() {
 			fieldLine{name: "invoiced", p: p, keys: keys + ", required: true", agg: agg},
 			fieldLine{name: "already_paid", p: d.role["-amount.paid"], keys: `, type: amount, default: "0"`, agg: agg},
 			fieldLine{name: "amount", computed: "invoiced - already_paid", confirm: true, comment: comment})
+		return
+	}
+	if d.shape.taxed {
+		w.fields = append(w.fields,
+			fieldLine{name: "net", p: p, keys: keys + ", required: true", agg: agg},
+			fieldLine{name: "tax", p: d.role["-amount.tax"], keys: `, type: amount, default: "0"`, agg: agg},
+			fieldLine{name: "amount", computed: "net + tax", confirm: true, comment: comment})
 		return
 	}
 	w.fields = append(w.fields, fieldLine{name: "amount", p: p, keys: keys + ", required: true", comment: comment, confirm: true, agg: agg})
@@ -275,17 +284,9 @@ func (w *writer) currencyField() {
 	pairs := map[string]string{}
 	odd := false
 	for _, c := range p.cells {
-		code := strings.ToUpper(c)
-		switch code {
-		case "€", "EURO", "EUROS", "EU", "E":
-			code, odd = "EUR", true
-		case "$":
-			code, odd = "USD", true
-		case "£":
-			code, odd = "GBP", true
-		}
 		if isCurrency(c) {
-			pairs[c] = code
+			pairs[c] = currencyOf(c)
+			odd = odd || pairs[c] != strings.ToUpper(c)
 		}
 	}
 	if odd {

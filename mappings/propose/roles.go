@@ -17,7 +17,8 @@ type description struct {
 
 	decimal, group rune
 	markSure       bool
-	implied        bool // cents without a mark
+	implied        bool   // cents without a mark
+	currency       string // of the file, where it is not EUR and no column tells it
 	dates          []string
 	datesSure      bool
 	order          string // of day and month: dmy, mdy
@@ -52,9 +53,9 @@ func (t *table) describe() (*description, error) {
 		}
 		d.cols = append(d.cols, profileOf(i, title, d.rows))
 	}
+	d.markForeign()
 	d.byTitle()
 	d.byContent()
-	d.pairCurrency()
 	d.operation = d.role["operation"] != nil
 	if !d.operation && d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		return nil, refuse("propose.no_amount", "columns", d.columnNames())
@@ -62,6 +63,11 @@ func (t *table) describe() (*description, error) {
 	if d.reference() == nil && (!d.operation || d.role["transaction_id"] == nil) {
 		return nil, refuse("propose.no_reference", "columns", d.columnNames())
 	}
+	d.findMarks()
+	d.checkOpen()
+	d.findGross()
+	d.pairCurrency()
+	d.findCurrency()
 	d.name()
 	d.findMarks()
 	d.findDates()
@@ -110,6 +116,8 @@ func (p *profile) fits(role string) float64 {
 	}
 	base, _, _ := strings.Cut(strings.TrimPrefix(role, "-"), ".")
 	switch {
+	case p.percent && role != "-amount.tax" && (base == "amount" || base == "debit" || base == "credit" || base == "line"):
+		return 0
 	case base == "amount", base == "debit", base == "credit", base == "line":
 		if p.date > 0.7 && p.decimal < 0.3 && p.numbers.zeros == 0 && p.distinct < 6 && p.length >= 8 {
 			return 0
@@ -118,9 +126,9 @@ func (p *profile) fits(role string) float64 {
 	case base == "due_on", base == "issued_on", base == "date":
 		return when(p.date >= 0.5 || p.date > 0.2 && serialShare(p) > 0.2 || serialShare(p) > 0.8)
 	case role == "customer.email":
-		return when(p.email >= 0.4)
+		return when(p.email >= 0.4 && !p.staff)
 	case role == "customer.phone":
-		return when(p.phone >= 0.4)
+		return when(p.phone >= 0.4 && !p.staff)
 	case role == "customer.siren":
 		return when(p.siren >= 0.5)
 	case role == "currency":
@@ -283,7 +291,7 @@ func (d *description) byContent() {
 			d.role[role] = p
 		}
 	}
-	set("customer.email", free(func(p *profile) bool { return p.email >= 0.6 }, func(a, b *profile) bool { return a.filled() > b.filled() }))
+	set("customer.email", free(func(p *profile) bool { return p.email >= 0.6 && !p.staff }, func(a, b *profile) bool { return a.filled() > b.filled() }))
 	set("-iban", free(func(p *profile) bool { return p.iban >= 0.8 }, never))
 	set("currency", free(func(p *profile) bool { return p.currency >= 0.8 && p.filled() > 0.5 }, never))
 	titled := d.t.header >= 0
@@ -296,12 +304,12 @@ func (d *description) byContent() {
 	d.datesByContent(free)
 	if d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		p := free(func(p *profile) bool {
-			return p.number >= 0.7 && (p.decimal >= 0.5 || p.numbers.zeros*2 > p.numbers.n) && p.date < 0.5
+			return !p.percent && p.number >= 0.7 && (p.decimal >= 0.5 || p.numbers.zeros*2 > p.numbers.n) && p.date < 0.5
 		},
 			func(a, b *profile) bool { return moneyWorth(a) > moneyWorth(b)+0.01 })
 		if p == nil {
 			p = free(func(p *profile) bool {
-				return p.number >= 0.8 && p.date < 0.5 && p.phone < 0.5 && p.siren < 0.8 && p.distinct > 1 && p.length >= 2 && p.numbers.comma+p.numbers.point+p.numbers.unsure > 0
+				return !p.percent && p.number >= 0.8 && p.date < 0.5 && p.phone < 0.5 && p.siren < 0.8 && p.distinct > 1 && p.length >= 2 && p.numbers.comma+p.numbers.point+p.numbers.unsure > 0
 			}, func(a, b *profile) bool { return a.distinct > b.distinct })
 		}
 		set("amount.any", p)

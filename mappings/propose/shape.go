@@ -21,6 +21,7 @@ type shape struct {
 	totals   []*profile
 	titles   bool // the titles are repeated
 	paid     bool // amount = amount - paid
+	taxed    bool // amount = net + tax
 }
 
 // name gives columns of files without titles their names.

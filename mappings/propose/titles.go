@@ -22,6 +22,7 @@ type phrase struct {
 	joined string
 	whole  string  // joined, with no, number, nr as they are written
 	rank   float64 // 0 = the best name of its role
+	alone  bool    // a name only where no other word stands beside it; written =due
 }
 
 // dictionary is what columns are called, by role.
@@ -47,7 +48,7 @@ var titles = sync.OnceValue(func() *dictionary {
 					continue
 				}
 				sorted := slices.Sorted(slices.Values(w))
-				d.phrases = append(d.phrases, phrase{role, sorted, strings.Join(w, ""), strings.Join(bareWords(text), ""), float64(n)})
+				d.phrases = append(d.phrases, phrase{role, sorted, strings.Join(w, ""), strings.Join(bareWords(text), ""), float64(n), strings.HasPrefix(strings.TrimSpace(text), "=")})
 				n++
 			}
 		}
@@ -93,7 +94,7 @@ func likeness(title string) map[string]float64 {
 	sorted := slices.Sorted(slices.Values(w))
 	for _, p := range d.phrases {
 		n := len(p.words)
-		if p.joined == joined || n > len(w) || len(w) > 8 {
+		if p.joined == joined || p.alone || n > len(w) || len(w) > 8 {
 			continue
 		}
 		if !within(p.words, sorted) {
@@ -159,7 +160,11 @@ func plainWords(title string) []string {
 func bareWords(title string) []string {
 	var out []string
 	all := words(title)
-	for _, w := range all {
+	for i, w := range all {
+		if w == "du" && i == len(all)-1 && i > 0 { // Montant dû is no Montant
+			out = append(out, w)
+			continue
+		}
 		switch w {
 		case "de", "du", "des", "d", "la", "le", "les", "l", "the", "of", "der", "die", "das", "del", "al", "el":
 			if len(all) > 1 {

@@ -7,6 +7,36 @@ func TestTraps(t *testing.T) { holdTo(t, traps()) }
 
 func traps() []product {
 	return []product{
+		{name: "devises peu connues", file: "invoices.csv", text: "Invoice Number,Customer Name,Currency Code,Due Date,Total,Balance\nINV-1,Acme,INR,2026-12-03,\"1,234.50\",\"1,234.50\"\nINV-2,Beta,SGD,2026-12-14,500.00,400.00\n",
+			want: []string{"2 INV-1 123450@INR 2026-12-03 -", "3 INV-2 40000@SGD 2026-12-14 -"}},
+		{name: "devise dans le titre", file: "invoices.csv", text: "Invoice,Customer,Due Date,Amount (NZD)\nINV-1,Acme,2026-12-03,1234.50\nINV-2,Beta,2026-12-14,500.00\n",
+			want: []string{"2 INV-1 123450@NZD 2026-12-03 -", "3 INV-2 50000@NZD 2026-12-14 -"}},
+		{name: "devise au-dessus des titres", file: "aged.csv", text: "Aged receivables\nCurrency: USD\n\nInvoice,Customer,Due Date,Amount Due\nINV-1,Acme,2026-12-03,1234.50\nINV-2,Beta,2026-12-14,500.00\n",
+			want: []string{"5 INV-1 123450@USD 2026-12-03 -", "6 INV-2 50000@USD 2026-12-14 -"}},
+		{name: "solde en euros à côté d'une devise", file: "impayes.csv", text: "Facture;Client;Échéance;Devise;Montant devise;Reste dû EUR\nF1;Dupont;03/12/2026;USD;120,00;110,00\nF2;Durand;14/12/2026;EUR;20,00;20,00\n",
+			want: []string{"2 F1 11000 2026-12-03 -", "3 F2 2000 2026-12-14 -"}},
+		{name: "SAP B1, FC", file: "open.csv", text: "Document Number;Due Date;Customer Code;Document Total;Document Total (FC);Document Currency;Balance Due\n1001;03.12.26;C1;120,00;;EUR;100,00\n1002;14.12.26;C2;50,00;55,00;USD;50,00\n",
+			want: []string{"2 1001 10000 2026-12-03 -", "3 1002 5000 2026-12-14 -"}},
+		{name: "amount et amount_with_vat", file: "invoices.csv", text: "id;number;customer_name;amount;vat;amount_with_vat;deadline\n9001;F-1;Dupont;100.00;20.00;120.00;2026-12-03\n9002;F-2;Durand;10.00;2.00;12.00;2026-12-14\n",
+			want: []string{"2 F-1 12000 2026-12-03 -", "3 F-2 1200 2026-12-14 -"}},
+		{name: "montant net, TVA, montant", file: "factures.csv", text: "Facture;Client;Échéance;Montant net;TVA;Montant\nF1;Dupont;03/12/2026;100,00;20,00;120,00\nF2;Durand;14/12/2026;20,00;4,00;24,00\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 2400 2026-12-14 -"}},
+		{name: "titres qui ne disent rien", file: "factures.csv", text: "Facture;Client;Échéance;Montant;Part 1;Part 2\nF1;Dupont;03/12/2026;100,00;20,00;120,00\nF2;Durand;14/12/2026;20,00;4,00;24,00\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 2400 2026-12-14 -"}},
+		{name: "sans titres, avec taxe", file: "factures.csv", text: "F1;Dupont;03/11/2026;03/12/2026;100,00;20,00;120,00\nF2;Durand;14/11/2026;14/12/2026;10,00;2,00;12,00\n",
+			want: []string{"1 F1 12000 2026-12-03 2026-11-03", "2 F2 1200 2026-12-14 2026-11-14"}},
+		{name: "hors taxes et TVA", file: "factures.csv", text: "Facture;Client;Échéance;Montant HT;TVA\nF1;Dupont;03/12/2026;100,00;20,00\nF2;Durand;14/12/2026;20,00;4,00\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 2400 2026-12-14 -"}},
+		{name: "due is an amount", file: "invoices.csv", text: "Invoice Number,Contact,Date,Due Date,Total,Paid,Due\nINV-1,Acme,2026-11-03,2026-12-03,100.00,0.00,100.00\nINV-2,Beta,2026-11-14,2026-12-14,20.00,10.00,10.00\n",
+			want: []string{"2 INV-1 10000 2026-12-03 2026-11-03", "3 INV-2 1000 2026-12-14 2026-11-14"}},
+		{name: "solde du client", file: "factures.csv", text: "Facture;Client;Échéance;Montant TTC;Solde client\nF1;Dupont;03/12/2026;100,00;320,00\nF2;Durand;14/12/2026;20,00;20,00\nF3;Dupont;14/12/2026;220,00;320,00\n",
+			want: []string{"2 F1 10000 2026-12-03 -", "3 F2 2000 2026-12-14 -", "4 F3 22000 2026-12-14 -"}},
+		{name: "solde qui est celui du client", file: "factures.csv", text: "Facture;Client;Échéance;Montant TTC;Solde\nF1;Dupont;03/12/2026;100,00;320,00\nF2;Durand;14/12/2026;20,00;20,00\nF3;Dupont;14/12/2026;220,00;320,00\n",
+			want: []string{"2 F1 10000 2026-12-03 -", "3 F2 2000 2026-12-14 -", "4 F3 22000 2026-12-14 -"}},
+		{name: "pourcentage d'acompte", file: "factures.csv", text: "Facture;Client;Date;Remise %;Acompte (%);Total\nF1;Dupont;03/11/2026;5,00;30,00;84,00\nF2;Durand;14/11/2026;0,00;30,00;24,00\n",
+			want: []string{"2 F1 8400 - 2026-11-03", "3 F2 2400 - 2026-11-14"}},
+		{name: "montant et montant du transport", file: "factures.csv", text: "Facture;Client;Échéance;Montant;Montant transport\nF1;Dupont;03/12/2026;100,00;7,50\nF2;Durand;14/12/2026;20,00;7,50\n",
+			want: []string{"2 F1 10000 2026-12-03 -", "3 F2 2000 2026-12-14 -"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
@@ -17,5 +47,17 @@ func traps() []product {
 			want: []string{"2 F1 2000 2026-12-03 2026-11-03", "3 F2 1200 2026-12-14 2026-11-14"}},
 		{name: "a.m. and p.m.", file: "invoices.csv", text: "Invoice Number,Customer,Invoice Date,Due Date,Total\nINV-1,Acme,11/03/2026 10:00 AM,12/03/2026 10:00 AM,100.00\nINV-2,Beta,11/14/2026 1:00 PM,12/14/2026 1:00 PM,20.00\n",
 			want: []string{"2 INV-1 10000 2026-12-03 2026-11-03", "3 INV-2 2000 2026-12-14 2026-11-14"}},
+	}
+}
+
+// TestStaff: the address of the house's own salesman is not the customer's.
+func TestStaff(t *testing.T) {
+	for _, title := range []string{"Email commercial", "Vendeur", "Gestionnaire", "Sales rep e-mail", "Account manager", "Créateur"} {
+		got, _ := proposed(t, "factures.csv", []byte("Facture;Client;"+title+";Échéance;Montant TTC\nF1;Dupont;paul@nous.example;03/12/2026;100,00\nF2;Durand;anne@nous.example;14/12/2026;20,00\n"), nil)
+		for _, c := range got.Columns {
+			if c.Field == "customer.email" {
+				t.Errorf("%s is taken for the customer's address", c.Title)
+			}
+		}
 	}
 }

@@ -164,8 +164,8 @@ func (w *writer) write() string {
 		lang = "fr"
 	}
 	w.line("locale: %s", lang)
-	if c := d.constantCurrency(); c != "" {
-		w.line("currency: %s", c)
+	if d.currency != "" {
+		w.line("currency: %s", d.currency)
 	}
 	w.line("source:")
 	w.source()
@@ -189,23 +189,6 @@ func (w *writer) marked() (n int) {
 		}
 	}
 	return n
-}
-
-// constantCurrency is the currency of amounts that carry a sign, where no column tells it.
-func (d *description) constantCurrency() string {
-	if d.role["currency"] != nil {
-		return ""
-	}
-	p := d.amountColumn()
-	if p == nil {
-		return ""
-	}
-	for _, c := range [][2]string{{"$", "USD"}, {"£", "GBP"}, {"CHF", "CHF"}, {"USD", "USD"}, {"GBP", "GBP"}} {
-		if strings.Contains(p.first(), c[0]) || strings.Contains(p.title, c[0]) {
-			return c[1]
-		}
-	}
-	return ""
 }
 
 // facts tells how the file is written.
