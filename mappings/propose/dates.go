@@ -146,3 +146,57 @@ func isSerial(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 40179 && n <= 54788
 }
+
+// datesByContent finds the date of the document and the day it falls due among columns of dates: the later one.
+func (d *description) datesByContent(free func(func(*profile) bool, func(a, b *profile) bool) *profile) {
+	if d.t.header >= 0 && (d.role["due_on"] != nil || d.role["issued_on"] != nil || d.role["date"] != nil) {
+		return
+	}
+	for _, role := range []string{"issued_on", "due_on"} {
+		if d.role[role] != nil {
+			continue
+		}
+		if p := free(func(p *profile) bool { return p.date >= 0.6 && p.distinct > 0 && p.length >= 6 && p.filled() > 0.2 }, func(_, _ *profile) bool { return false }); p != nil {
+			d.role[role] = p
+		}
+	}
+	a, b := d.role["issued_on"], d.role["due_on"]
+	if a == nil || b == nil || d.byWord["issued_on"] || d.byWord["due_on"] {
+		return
+	}
+	later := 0
+	for i := range a.cells {
+		x, y := iso(a.cells[i]), iso(b.cells[i])
+		if x != "" && y != "" {
+			later += strings.Compare(y, x)
+		}
+	}
+	if later < 0 {
+		d.role["issued_on"], d.role["due_on"] = b, a
+	}
+}
+
+// iso is a date as YYYYMMDD by its likeliest pattern, only to compare dates of one file.
+func iso(s string) string {
+	forms := datePatterns(s)
+	if len(forms) == 0 {
+		return ""
+	}
+	pad := func(s string) string {
+		if len(s) == 1 {
+			return "0" + s
+		}
+		return s
+	}
+	if _, y, m, d, ok := namedDate(s); ok {
+		return y[len(y)-2:] + pad(m) + pad(d)
+	}
+	g := forms[0].re.FindStringSubmatch(s)
+	switch forms[0].order {
+	case "ymd":
+		return g[1][len(g[1])-2:] + pad(g[2]) + pad(g[3])
+	case "mdy":
+		return g[3][len(g[3])-2:] + pad(g[1]) + pad(g[2])
+	}
+	return g[3][len(g[3])-2:] + pad(g[2]) + pad(g[1])
+}

@@ -3,6 +3,7 @@ package propose
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,6 +196,9 @@ func (w *writer) amountFields() {
 		comment += " " + w.guess("propose.amount.mark", seen...)
 	}
 	agg := "same"
+	if d.shape.group && !d.shape.sum && d.shape.fill != d.reference() {
+		comment += " " + w.guess("propose.amount.same", seen...)
+	}
 	if d.shape.sum {
 		agg = "sum"
 		comment += " " + w.guess("propose.amount.sum", seen...)
@@ -300,6 +304,23 @@ func (w *writer) currencyField() {
 	w.fields = append(w.fields, f)
 }
 
+// creditPhrase knows a credit note by a part of what a short cell says: Sales credit note, Facture d'avoir.
+var creditPhrase = regexp.MustCompile(`\b(avoirs?|credit ?(note|memo)|(note|nota) (de |di )?credito?|gutschrift|rechnungskorrektur|rectificativa|creditnota)\b`)
+
+func isCredit(c string) bool {
+	return says("creditnote", c) || len(c) <= 30 && creditPhrase.MatchString(plain(c))
+}
+
+// payments are the words in a column that mean money received, which is asked of nobody.
+func payments(p *profile) (list []string) {
+	for _, c := range p.values(1000) {
+		if says("payment", c) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // credits are the words in a column that mean a credit note.
 func credits(p *profile) (list, others []string) {
 	if p == nil {
@@ -309,7 +330,7 @@ func credits(p *profile) (list, others []string) {
 	for _, c := range p.cells {
 		switch {
 		case c == "":
-		case says("creditnote", c) || letters && c == "A":
+		case isCredit(c) || letters && c == "A":
 			if !slices.Contains(list, c) {
 				list = append(list, c)
 			}

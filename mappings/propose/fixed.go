@@ -310,6 +310,10 @@ func codeLike(lines [][]rune, from, p int) bool {
 	if p-from > 3 {
 		return false
 	}
+	if p-from == 1 { // C00012, but no sense before an amount
+		first := lines[0][min(from, len(lines[0])-1)]
+		return class(first) == 'a' && first != 'D' && first != 'S' && !slices.ContainsFunc(lines, func(l []rune) bool { return from >= len(l) || l[from] != first })
+	}
 	letters := 0
 	for _, l := range lines {
 		for q := from; q < p && q < len(l); q++ {

@@ -81,6 +81,24 @@ func (d *description) markForeign() {
 	}
 }
 
+// pairCurrency sees to it that an amount of the bookkeeper's own money is not read in the document's currency, nor the
+// other way round, where the file has a column of currencies for each.
+func (d *description) pairCurrency() {
+	amount, c := d.amountColumn(), d.role["currency"]
+	if amount == nil || c == nil || amount.local == c.local {
+		return
+	}
+	for _, p := range d.cols {
+		if p.local == amount.local && p.currency >= 0.6 && p.n > 0 && (p == c || !d.used(p)) {
+			d.role["currency"] = p
+			return
+		}
+	}
+	if amount.local {
+		delete(d.role, "currency")
+	}
+}
+
 // findCurrency settles what currency the amounts are in where no column tells it, or where the amount's own title
 // contradicts the column: Reste dû EUR beside Devise USD.
 func (d *description) findCurrency() {

@@ -104,26 +104,35 @@ func (s *sample) say(key string, args ...string) string {
 	return message.New(key, args...).In(s.opt.Lang)
 }
 
+// maxSheets is how many sheets of a workbook are looked at for a list.
+const maxSheets = 12
+
 // generic proposes a mapping for a file of no known layout.
 func (s *sample) generic() (*Proposal, error) {
 	var firstErr error
 	list := s.tables()
 	if s.format == "xlsx" {
-		t, err := s.workbook()
+		t, err := s.workbook(1)
 		if err != nil {
 			return nil, err
 		}
 		list = []*table{t}
 	}
-	for _, t := range list {
+	for len(list) > 0 {
+		t := list[0]
+		list = list[1:]
 		d, err := t.describe()
-		if err != nil {
-			if firstErr == nil {
-				firstErr = err
-			}
-			continue
+		if err == nil {
+			return d.propose()
 		}
-		return d.propose()
+		if firstErr == nil {
+			firstErr = err
+		}
+		if s.format == "xlsx" && t.sheet < maxSheets { // a cover, a summary: the list is on another
+			if next, err := s.workbook(t.sheet + 1); err == nil {
+				list = append(list, next)
+			}
+		}
 	}
 	if firstErr == nil {
 		firstErr = refuse("propose.no_rows")

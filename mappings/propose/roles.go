@@ -3,6 +3,7 @@ package propose
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -73,24 +74,6 @@ func (t *table) describe() (*description, error) {
 	d.findDates()
 	d.findShape()
 	return d, nil
-}
-
-// pairCurrency sees to it that an amount of the bookkeeper's own money is not read in the document's currency, nor the
-// other way round, where the file has a column of currencies for each.
-func (d *description) pairCurrency() {
-	amount, c := d.amountColumn(), d.role["currency"]
-	if amount == nil || c == nil || amount.local == c.local {
-		return
-	}
-	for _, p := range d.cols {
-		if p.local == amount.local && p.currency >= 0.6 && p.n > 0 && (p == c || !d.used(p)) {
-			d.role["currency"] = p
-			return
-		}
-	}
-	if amount.local {
-		delete(d.role, "currency")
-	}
 }
 
 func (d *description) columnNames() string {
@@ -233,6 +216,7 @@ func (d *description) byTitle() {
 		d.byWord[x.role] = true
 		taken[x.p], named[x.p.title] = true, x.p
 	}
+	d.noRank()
 	// "Type", "Compte", "Date": words of several roles, settled by what else is there.
 	if d.role["customer.id"] == nil && d.role["account"] != nil && d.role["debit"] == nil && d.role["sense"] == nil {
 		d.role["customer.id"] = d.role["account"]
@@ -252,6 +236,29 @@ func (d *description) byTitle() {
 	}
 	if d.role["customer.name"] == nil && d.role["customer.last"] != nil {
 		d.role["customer.name"], d.byWord["customer.name"] = d.role["customer.last"], true
+	}
+}
+
+// noRank gives up a reference that only counts the rows, N° 1, 2, 3, where another column is called like one.
+func (d *description) noRank() {
+	ref := d.role["reference"]
+	if ref == nil || !slices.ContainsFunc([]string{"n", "no", "num", "nr", "numero", "number"}, func(w string) bool { return strings.Join(plainWords(ref.title), " ") == w }) {
+		return
+	}
+	n := 0
+	for _, c := range ref.cells {
+		if c == "" {
+			continue
+		}
+		if n++; c != strconv.Itoa(n) {
+			return
+		}
+	}
+	for _, p := range d.cols {
+		if p != ref && n > 1 && p.likes["reference"] >= 60 && p.fits("reference") == 1 && p.letters > 0.5 && p.unlike() > 0.9 {
+			d.role["reference"] = p
+			return
+		}
 	}
 }
 
@@ -297,7 +304,7 @@ func (d *description) byContent() {
 	titled := d.t.header >= 0
 	if !titled {
 		set("sense", free(func(p *profile) bool {
-			return p.distinct <= 3 && p.length <= 2 && p.filled() > 0.8 && wordShare(p, "debit", "credit") > 0.7
+			return p.distinct <= 3 && p.length <= 2 && p.filled() > 0.8 && wordShare(p, "debit", "credit") > 0.7 && wordShare(p, "debit") > 0 // a lone C begins customers' numbers
 		}, never))
 		set("operation", free(func(p *profile) bool { return p.operation >= 0.6 && p.letters > 0.8 }, never))
 	}
@@ -318,6 +325,9 @@ func (d *description) byContent() {
 		set("customer.phone", free(func(p *profile) bool { return p.phone >= 0.7 }, never))
 		set("account", free(func(p *profile) bool { return accountShare(p) > 0.05 && accountShare(p) < 0.97 }, never))
 	}
+	set("doctype", free(func(p *profile) bool {
+		return p.distinct <= 12 && p.length <= 24 && wordShare(p, "invoice") > 0 && p.digits < 0.3
+	}, never))
 	if d.reference() == nil {
 		set("reference", free(func(p *profile) bool {
 			return p.code >= 0.6 && p.decimal < 0.2 && p.date < 0.8 && serialShare(p) < 0.8 && p.phone < 0.8 && p.filled() >= 0.5 && (p.letters > 0.3 || p.length >= 3) && p.unlike() > 0.25
@@ -392,60 +402,6 @@ func accountShare(p *profile) float64 {
 		return 0
 	}
 	return float64(n) / float64(n+other)
-}
-
-// datesByContent finds the date of the document and the day it falls due among columns of dates: the later one.
-func (d *description) datesByContent(free func(func(*profile) bool, func(a, b *profile) bool) *profile) {
-	if d.t.header >= 0 && (d.role["due_on"] != nil || d.role["issued_on"] != nil || d.role["date"] != nil) {
-		return
-	}
-	for _, role := range []string{"issued_on", "due_on"} {
-		if d.role[role] != nil {
-			continue
-		}
-		if p := free(func(p *profile) bool { return p.date >= 0.6 && p.distinct > 0 && p.length >= 6 && p.filled() > 0.2 }, func(_, _ *profile) bool { return false }); p != nil {
-			d.role[role] = p
-		}
-	}
-	a, b := d.role["issued_on"], d.role["due_on"]
-	if a == nil || b == nil || d.byWord["issued_on"] || d.byWord["due_on"] {
-		return
-	}
-	later := 0
-	for i := range a.cells {
-		x, y := iso(a.cells[i]), iso(b.cells[i])
-		if x != "" && y != "" {
-			later += strings.Compare(y, x)
-		}
-	}
-	if later < 0 {
-		d.role["issued_on"], d.role["due_on"] = b, a
-	}
-}
-
-// iso is a date as YYYYMMDD by its likeliest pattern, only to compare dates of one file.
-func iso(s string) string {
-	forms := datePatterns(s)
-	if len(forms) == 0 {
-		return ""
-	}
-	pad := func(s string) string {
-		if len(s) == 1 {
-			return "0" + s
-		}
-		return s
-	}
-	if _, y, m, d, ok := namedDate(s); ok {
-		return y[len(y)-2:] + pad(m) + pad(d)
-	}
-	g := forms[0].re.FindStringSubmatch(s)
-	switch forms[0].order {
-	case "ymd":
-		return g[1][len(g[1])-2:] + pad(g[2]) + pad(g[3])
-	case "mdy":
-		return g[3][len(g[3])-2:] + pad(g[1]) + pad(g[2])
-	}
-	return g[3][len(g[3])-2:] + pad(g[2]) + pad(g[1])
 }
 
 // amountColumn is the column of the money to be asked for; nil where debit and credit stand apart, or there is none.

@@ -81,6 +81,7 @@ func (w *writer) rules() {
 	w.line("rules:   # %s", w.say("propose.rules"))
 	if !w.plain {
 		w.documentRules(text)
+		w.bareRule(text("propose.rule.bare"))
 	}
 	w.line("  - {id: credit-note, when: amount < 0, do: skip, message: %s}", text("propose.rule.credit"))
 	w.line("  - {id: settled, when: amount == 0, do: skip, message: %s}", text("propose.rule.settled"))
@@ -90,14 +91,6 @@ func (w *writer) rules() {
 // documentRules leaves out credit notes and what is paid, void or a draft, as far as a column tells.
 func (w *writer) documentRules(text func(string) string) {
 	d := w.d
-	list := func(words []string) string {
-		var out []string
-		for _, c := range words {
-			out = append(out, strconv.Quote(plain(c)))
-		}
-		slices.Sort(out)
-		return strings.Join(slices.Compact(out), ", ")
-	}
 	asked := map[*profile]bool{}
 	for i, role := range []string{"doctype", "status", "label"} {
 		p := d.role[role]
@@ -112,7 +105,13 @@ func (w *writer) documentRules(text func(string) string) {
 		asked[p] = true
 		w.remark("  ", w.guess("propose.credits", "column", w.shown(p), "words", strings.Join(bad, ", ")))
 		w.line("  - {id: credit-type%s, when: %s, do: skip, confirm: true, message: %s}", []string{"", "-2", "-3"}[i],
-			single("lower(plain("+c+")) in ["+list(bad)+"]"), text("propose.rule.credit"))
+			single("lower(plain("+c+")) in ["+quoted(bad)+"]"), text("propose.rule.credit"))
+	}
+	if p := d.role["doctype"]; p != nil {
+		if list, c := payments(p), w.cell(p); list != nil && c != "" && len(list) < p.distinct {
+			w.remark("  ", w.guess("propose.payments", "column", w.shown(p), "words", strings.Join(list[:min(len(list), 8)], ", ")))
+			w.line("  - {id: payment, when: %s, do: skip, confirm: true, message: %s}", single("lower(plain("+c+")) in ["+quoted(vocabulary()["payment"])+"]"), text("propose.rule.payment"))
+		}
 	}
 	if prefix := d.creditPrefix(); prefix != "" {
 		w.remark("  ", w.guess("propose.prefix", "prefix", prefix))
@@ -128,7 +127,74 @@ func (w *writer) documentRules(text func(string) string) {
 			words = vocabulary()["yes"]
 		}
 		w.remark("  ", w.guess("propose.status", "column", w.shown(p), "words", strings.Join(p.values(8), ", ")))
-		w.line("  - {id: status%s, when: %s, do: skip, confirm: true, message: %s}", []string{"", "-2", "-3"}[i], single("lower(plain("+c+")) in ["+list(words)+"]"), text("propose.rule.status"))
+		number := []string{"", "-2", "-3"}[i]
+		when := "lower(plain(" + c + ")) in [" + quoted(words) + "]"
+		if yesNo(p) {
+			w.line("  - {id: status%s, when: %s, do: skip, confirm: true, message: %s}", number, single(when), text("propose.rule.status"))
+			continue
+		}
+		some := `lower(plain(` + c + `)) matches "` + strings.Join(vocabulary()["partial"], "|") + `"`
+		when += ` or lower(plain(` + c + `)) matches "` + paidPhrase + `" and not (` + some + `)`
+		w.line("  - {id: status%s, when: %s, do: skip, confirm: true, message: %s}", number, single(when), text("propose.rule.status"))
+		if role := d.amountRole(); role != "amount.open" && !d.shape.paid && role != "" { // what is left of it is not known
+			w.line("  - {id: partial%s, when: %s, do: hold, message: %s}", number, single(some), text("propose.rule.partial"))
+		}
+	}
+}
+
+// quoted lists words as an expression compares them.
+func quoted(words []string) string {
+	var out []string
+	for _, c := range words {
+		out = append(out, strconv.Quote(plain(c)))
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), ", ")
+}
+
+// bareRule holds rows that have a number and an amount and nothing else, where the others tell who and when: a sum, a
+// count, a balance brought forward.
+func (w *writer) bareRule(message string) {
+	var texts, dates []string
+	columns := map[string]*profile{}
+	for _, f := range w.fields {
+		if f.p == nil || f.p.n == 0 {
+			continue
+		}
+		switch f.name {
+		case "customer.id", "customer.name", "customer.email", "due_on", "issued_on":
+			columns[f.name] = f.p
+		}
+	}
+	rows := 0
+	filled := map[string]int{}
+	for i := range w.d.rows {
+		any := false
+		for _, p := range columns {
+			any = any || p.cells[i] != ""
+		}
+		if ref := w.d.reference(); !any || ref.cells[i] == "" || w.d.isTotal(i) {
+			continue
+		}
+		rows++
+		for name, p := range columns {
+			if p.cells[i] != "" {
+				filled[name]++
+			}
+		}
+	}
+	for _, name := range []string{"customer.id", "customer.name", "customer.email", "due_on", "issued_on"} {
+		if n := filled[name]; n == 0 || n*10 < rows*9 {
+			continue
+		}
+		if strings.HasPrefix(name, "customer.") {
+			texts = append(texts, "("+name+` ?? "") == ""`)
+		} else {
+			dates = append(dates, name+" == nil")
+		}
+	}
+	if rows > 0 && len(texts) > 0 && len(texts)+len(dates) > 1 {
+		w.line("  - {id: bare, when: %s, do: hold, message: %s}", single(strings.Join(append(texts, dates...), " and ")), message)
 	}
 }
 
@@ -155,6 +221,9 @@ func (p *profile) values(most int) (out []string) {
 	}
 	return out
 }
+
+// paidPhrase is how a status says paid with more behind it: Payée le 12/11/2026, Paid (card).
+const paidPhrase = "^(paye|payee|paid|regle|reglee|soldee?|acquittee?|bezahlt|pagad[oa]|pagat[oa]|cobrad[oa]|betaald|fully paid|paid in full)[ ,;(-]"
 
 // yesNo tells a column that answers "is it paid?".
 func yesNo(p *profile) bool {

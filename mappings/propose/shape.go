@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -339,8 +340,13 @@ func isTotalCell(s string) bool {
 			return true
 		}
 	}
-	return false
+	return countRow.MatchString(p)
 }
+
+// countPhrase is how a row says how many there are: 12 factures, Nombre : 12.
+const countPhrase = `^(nombre|nbre?|nb|count|anzahl) *:|^(nombre|nbre?|nb) (de |d.)?(factures?|lignes?|pieces?|documents?|enregistrements?|ecritures?)|^[0-9]+ +(factures?|lignes?|pieces?|documents?|enregistrements?|ecritures?|invoices?|rows?|lines?|records?|rechnungen|belege|facturas|fatture)`
+
+var countRow = regexp.MustCompile(countPhrase)
 
 // findSkips looks for rows that are no data: sums, repeated titles, footers.
 func (d *description) findSkips() {
@@ -372,67 +378,5 @@ func (d *description) findSkips() {
 		if ref != nil && at(ref) == "" && at(amount) == "" && amount != nil && h.fill != ref && !d.operation {
 			h.blanks = true
 		}
-	}
-}
-
-// findGroups finds documents of several rows.
-func (d *description) findGroups() {
-	h, ref := &d.shape, d.reference()
-	if d.amountColumn() == nil { // debit and credit: payments lower what was invoiced
-		h.group, h.sum = true, true
-		return
-	}
-	if h.group || ref == nil {
-		return
-	}
-	groups, seen := map[string][]int{}, map[string]bool{}
-	for i, c := range ref.cells {
-		whole := strings.Join(d.rows[i].cells, "\x00")
-		if c == "" || !d.isCustomer(i) || seen[whole] || d.isTotal(i) {
-			continue
-		}
-		seen[whole] = true
-		groups[c] = append(groups[c], i)
-	}
-	several, rowsOf := 0, 0
-	for _, g := range groups {
-		if len(g) > 1 {
-			several++
-			rowsOf += len(g)
-		}
-	}
-	amount, due := d.amountColumn(), d.role["due_on"]
-	if part := d.role["part"]; part != nil && part.n > 0 {
-		return // rows are instalments by their own number
-	}
-	if several == 0 || several*4 < len(groups) && rowsOf < 6 {
-		return
-	}
-	equal, dues := 0, 0
-	for _, g := range groups {
-		if len(g) < 2 {
-			continue
-		}
-		amounts, days := map[string]bool{}, map[string]bool{}
-		for _, i := range g {
-			amounts[amount.cells[i]] = true
-			if due != nil && due.cells[i] != "" {
-				days[due.cells[i]] = true
-			}
-		}
-		if len(amounts) == 1 {
-			equal++
-		}
-		if len(days) == len(g) {
-			dues++
-		}
-	}
-	switch {
-	case dues*2 > several:
-		h.rank = true
-	case equal == several && d.amountRole() != "line.amount":
-		h.group = true
-	default:
-		h.group, h.sum = true, true
 	}
 }

@@ -3,6 +3,7 @@ package propose
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,6 +25,7 @@ func (r record) blank() bool {
 type table struct {
 	s         *sample
 	format    string // csv, fixed, xlsx
+	sheet     int    // of a workbook: its number among the visible ones
 	delimiter rune
 	quote     rune // 0: none
 	lazy      bool
@@ -243,10 +245,10 @@ func (t *table) findComments() {
 	}
 }
 
-// workbook reads the first sheet of a workbook by the reader of that format.
-func (s *sample) workbook() (*table, error) {
-	t := &table{s: s, format: "xlsx", header: -1, headerRows: 1, steady: 1}
-	f, err := s.opt.Formats["xlsx"](mappings.Source{Format: "xlsx", SheetAt: 1, Mark: '.', Header: mappings.HeaderAuto, HeaderRows: 1, Trim: true,
+// workbook reads a sheet of a workbook, by its number among the visible ones, by the reader of that format.
+func (s *sample) workbook(sheet int) (*table, error) {
+	t := &table{s: s, format: "xlsx", sheet: sheet, header: -1, headerRows: 1, steady: 1}
+	f, err := s.opt.Formats["xlsx"](mappings.Source{Format: "xlsx", SheetAt: sheet, Mark: '.', Header: mappings.HeaderAuto, HeaderRows: 1, Trim: true,
 		MaxRows: mappings.DefaultMaxRows, MaxBytes: mappings.DefaultMaxBytes, MaxCell: mappings.DefaultMaxCell})
 	if err != nil {
 		return nil, err
@@ -383,10 +385,16 @@ func (t *table) titleScore(r record) float64 {
 	return hits - float64(data)
 }
 
+// ageTitle knows the columns of aged balances: 1-30 j, 31 - 60 days, > 90, 60+.
+var ageTitle = regexp.MustCompile(`(?i)^([<>+≤≥] ?[0-9]{1,3}|[0-9]{1,3} ?(-|–|à|a|to|bis) ?[0-9]{1,3}|[0-9]{1,3} ?\+)( ?(j|jrs?|jours?|d|days?|tage|d[ií]as|giorni|dagen))?\.?$`)
+
 // isDataCell tells a value from a title.
 func isDataCell(c string) bool {
 	if strings.Contains(c, "@") {
 		return true
+	}
+	if ageTitle.MatchString(c) {
+		return false
 	}
 	digits := 0
 	for _, r := range c {

@@ -196,6 +196,9 @@ func (d *description) facts() (out []Fact) {
 	t := d.t
 	fact := func(key, value string) { out = append(out, Fact{key, value}) }
 	fact("format", t.format)
+	if t.sheet > 1 {
+		fact("sheet", strconv.Itoa(t.sheet))
+	}
 	if t.format != "xlsx" {
 		fact("encoding", t.s.encoding)
 	}
@@ -243,6 +246,9 @@ func quoteName(r rune) string {
 func (w *writer) source() {
 	d, t := w.d, w.d.t
 	w.line("  format: %s", t.format)
+	if t.sheet > 1 {
+		w.line("  sheet: %d", t.sheet)
+	}
 	if t.format != "xlsx" {
 		w.line("  encoding: %s", t.s.encoding)
 	}
@@ -353,7 +359,7 @@ func (w *writer) skips() {
 	}
 	for _, p := range d.shape.totals {
 		if c := w.cell(p); c != "" {
-			add(fmt.Sprintf(`lower(plain(%s)) matches "^(sous[- ]?total|total|sub-?total|summe|gesamt|zwischensumme|report|a reporter|cumul|solde client|totale?s?|suma)( |:|-|$)"`, c), w.say("propose.skip.total"))
+			add(fmt.Sprintf(`lower(plain(%s)) matches "^(sous[- ]?total|total|sub-?total|summe|gesamt|zwischensumme|report|a reporter|cumul|solde client|totale?s?|suma)( |:|-|$)|%s"`, c, countPhrase), w.say("propose.skip.total"))
 		}
 	}
 	if d.shape.titles {
