@@ -19,6 +19,7 @@ type profile struct {
 	rows     int
 	distinct int
 	local    bool    // the title says that its money is the bookkeeper's own
+	asked    bool    // the title says that its money is asked for, not paid
 	percent  bool    // the title says that it holds rates
 	staff    bool    // the title says that it is of somebody of the house
 	length   float64 // characters, on average
@@ -47,7 +48,7 @@ func profileOf(at int, title string, rows []record) *profile {
 	p.local = slices.ContainsFunc(words(title), func(w string) bool {
 		return slices.Contains([]string{"local", "lcy", "lc", "lcurr", "ds", "accounting", "functional", "base", "hauswahrung", "tenue"}, w)
 	})
-	p.percent, p.staff = percentTitle.MatchString(title), ofStaff(title)
+	p.percent, p.staff, p.asked = percentTitle.MatchString(title), ofStaff(title), askedTitle.MatchString(plain(title))
 	seen := map[string]bool{}
 	for _, r := range rows {
 		c := ""
@@ -95,6 +96,9 @@ func profileOf(at int, title string, rows []record) *profile {
 
 // percentTitle knows columns of rates; TVA 20 % is the tax at that rate.
 var percentTitle = regexp.MustCompile(`(?i)(^|[^0-9 ]) *%|\b(taux|rate|pct|pourcent|pourcentage|percent|percentage|prozent|satz)\b`)
+
+// askedTitle knows deposits that are asked for.
+var askedTitle = regexp.MustCompile(`%|\b(demande|demandee|a verser|a payer|a regler|prevu|prevus|attendu|requested|required|expected|due)\b`)
 
 // ofStaff tells titles of the house's own people, whose addresses are not the customer's.
 func ofStaff(title string) bool {

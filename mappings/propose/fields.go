@@ -195,8 +195,11 @@ func (w *writer) amountFields() {
 	case !d.markSure:
 		comment += " " + w.guess("propose.amount.mark", seen...)
 	}
-	agg := "same"
-	if d.shape.group && !d.shape.sum && d.shape.fill != d.reference() {
+	agg, required := "same", ", required: true"
+	if d.shape.once {
+		agg, required = "first", ""
+	}
+	if d.shape.group && !d.shape.sum && !d.shape.once && d.shape.fill != d.reference() {
 		comment += " " + w.guess("propose.amount.same", seen...)
 	}
 	if d.shape.sum {
@@ -205,19 +208,19 @@ func (w *writer) amountFields() {
 	}
 	if d.shape.paid {
 		w.fields = append(w.fields,
-			fieldLine{name: "invoiced", p: p, keys: keys + ", required: true", agg: agg},
+			fieldLine{name: "invoiced", p: p, keys: keys + required, agg: agg},
 			fieldLine{name: "already_paid", p: d.role["-amount.paid"], keys: `, type: amount, default: "0"`, agg: agg},
 			fieldLine{name: "amount", computed: "invoiced - already_paid", confirm: true, comment: comment})
 		return
 	}
 	if d.shape.taxed {
 		w.fields = append(w.fields,
-			fieldLine{name: "net", p: p, keys: keys + ", required: true", agg: agg},
+			fieldLine{name: "net", p: p, keys: keys + required, agg: agg},
 			fieldLine{name: "tax", p: d.role["-amount.tax"], keys: `, type: amount, default: "0"`, agg: agg},
 			fieldLine{name: "amount", computed: "net + tax", confirm: true, comment: comment})
 		return
 	}
-	w.fields = append(w.fields, fieldLine{name: "amount", p: p, keys: keys + ", required: true", comment: comment, confirm: true, agg: agg})
+	w.fields = append(w.fields, fieldLine{name: "amount", p: p, keys: keys + required, comment: comment, confirm: true, agg: agg})
 }
 
 // otherAmounts lists the columns of money that were not taken.

@@ -230,7 +230,7 @@ func (r *ruler) starts(from, p int) bool {
 	kind, before := r.kind[p], r.kind[p-1]
 	switch {
 	case kind != ' ' && before == ' ': // behind blanks that no row fills, but for the gap in the one long text
-		return !(kind == 'a' && r.filled[p] < 0.35 && (p < 2 || r.kind[p-2] != ' '))
+		return !(kind == 'a' && r.filled[p] < 0.9 && (p < 2 || r.kind[p-2] != ' '))
 	case kind == '9' && before == 'a': // digits behind words
 		if allDates(r.lines, p, p+8, "%Y%m%d") || allDates(r.lines, p, p+8, "%d%m%Y") || allDates(r.lines, p, p+6, "%d%m%y") || r.accounts(p) || p-from == 3 && r.currency(from) {
 			return true

@@ -39,20 +39,27 @@ func (d *description) findGroups() {
 	if several == 0 || several*4 < len(groups) && rowsOf < 6 && !d.itemised(groups) {
 		return
 	}
-	equal, dues := 0, 0
+	equal, dues, once := 0, 0, 0
 	for _, g := range groups {
 		if len(g) < 2 {
 			continue
 		}
 		amounts, days := map[string]bool{}, map[string]bool{}
+		told := 0
 		for _, i := range g {
 			amounts[amount.cells[i]] = true
+			if amount.cells[i] != "" {
+				told++
+			}
 			if due != nil && due.cells[i] != "" {
 				days[due.cells[i]] = true
 			}
 		}
 		if len(amounts) == 1 {
 			equal++
+		}
+		if told == 1 {
+			once++
 		}
 		if len(days) == len(g) {
 			dues++
@@ -61,6 +68,8 @@ func (d *description) findGroups() {
 	switch {
 	case dues*2 > several:
 		h.rank = true
+	case once == several && d.amountRole() != "line.amount":
+		h.group, h.once = true, true
 	case equal == several && d.amountRole() != "line.amount" && !d.lineTotals(groups):
 		h.group = true
 	default:

@@ -119,16 +119,28 @@ func (d *description) findCurrency() {
 	}
 	for _, cell := range p.cells {
 		if code == "" {
-			code = cmp.Or(signCurrency(cell), codeBeside(cell))
+			code = codeBeside(cell)
 		}
 	}
 	if code == "" {
 		code = d.t.headCurrency()
 	}
+	for _, cell := range p.cells {
+		if code == "" {
+			code = signCurrency(cell)
+			d.dollars = code == "USD"
+		}
+	}
+	if d.dollars && slices.ContainsFunc(d.cols, func(p *profile) bool { return canadian.MatchString(plain(p.title)) }) {
+		code = "CAD"
+	}
 	if code != "EUR" {
 		d.currency = code
 	}
 }
+
+// canadian knows the taxes of Canada.
+var canadian = regexp.MustCompile(`\b(tps|tvq|tvh|qst|hst|pst)\b`)
 
 // currencyOf is the code of a cell that names a currency.
 func currencyOf(cell string) string {

@@ -20,6 +20,7 @@ type description struct {
 	markSure       bool
 	implied        bool   // cents without a mark
 	currency       string // of the file, where it is not EUR and no column tells it
+	dollars        bool   // it was told by a dollar sign alone
 	dates          []string
 	datesSure      bool
 	order          string // of day and month: dmy, mdy
@@ -100,6 +101,8 @@ func (p *profile) fits(role string) float64 {
 	base, _, _ := strings.Cut(strings.TrimPrefix(role, "-"), ".")
 	switch {
 	case p.percent && role != "-amount.tax" && (base == "amount" || base == "debit" || base == "credit" || base == "line"):
+		return 0
+	case role == "-amount.paid" && p.asked: // Acompte demandé, Acompte 30 %: nothing that was paid
 		return 0
 	case base == "amount", base == "debit", base == "credit", base == "line":
 		if p.date > 0.7 && p.decimal < 0.3 && p.numbers.zeros == 0 && p.distinct < 6 && p.length >= 8 {

@@ -113,6 +113,11 @@ func (w *writer) documentRules(text func(string) string) {
 			w.line("  - {id: payment, when: %s, do: skip, confirm: true, message: %s}", single("lower(plain("+c+")) in ["+quoted(vocabulary()["payment"])+"]"), text("propose.rule.payment"))
 		}
 	}
+	if p := d.role["doctype"]; p != nil && (wordShare(p, "invoice") > 0 || slices.Contains(p.cells, "FA")) {
+		if c := w.cell(p); c != "" && wordShare(p, "nodebt") > 0 {
+			w.line("  - {id: no-invoice, when: %s, do: skip, confirm: true, message: %s}", single("lower(plain("+c+")) in ["+quoted(vocabulary()["nodebt"])+"]"), text("propose.rule.no_invoice"))
+		}
+	}
 	if prefix := d.creditPrefix(); prefix != "" {
 		w.remark("  ", w.guess("propose.prefix", "prefix", prefix))
 		w.line("  - {id: credit-prefix, when: %s, do: skip, confirm: true, message: %s}", single(`reference matches "^`+prefix+`[0-9 ./_-]"`), text("propose.rule.credit"))
@@ -187,13 +192,16 @@ func (w *writer) bareRule(message string) {
 		if n := filled[name]; n == 0 || n*10 < rows*9 {
 			continue
 		}
+		if strings.HasPrefix(name, "customer.") && w.d.shape.fill != nil { // taken from the row above, they say nothing
+			continue
+		}
 		if strings.HasPrefix(name, "customer.") {
 			texts = append(texts, "("+name+` ?? "") == ""`)
 		} else {
 			dates = append(dates, name+" == nil")
 		}
 	}
-	if rows > 0 && len(texts) > 0 && len(texts)+len(dates) > 1 {
+	if rows > 0 && (len(texts)+len(dates) > 1 || len(dates) > 0 && w.d.shape.fill != nil) {
 		w.line("  - {id: bare, when: %s, do: hold, message: %s}", single(strings.Join(append(texts, dates...), " and ")), message)
 	}
 }

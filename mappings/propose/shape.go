@@ -13,6 +13,7 @@ import (
 type shape struct {
 	group    bool     // several rows are one document
 	sum      bool     // their amounts are added
+	once     bool     // the amount stands in one row of the document, the others have none
 	rank     bool     // rows of one reference are instalments, numbered in file order
 	fill     *profile // the key of cells that are blank below
 	fillCols []*profile
@@ -20,9 +21,10 @@ type shape struct {
 	letters  bool // lettered lines are left out
 	blanks   bool // rows without reference and amount are left out
 	totals   []*profile
-	titles   bool // the titles are repeated
-	paid     bool // amount = amount - paid
-	taxed    bool // amount = net + tax
+	sums     []*profile // the same, of columns where a customer may be called Total: only rows without a number
+	titles   bool       // the titles are repeated
+	paid     bool       // amount = amount - paid
+	taxed    bool       // amount = net + tax
 }
 
 // name gives columns of files without titles their names.
@@ -290,10 +292,16 @@ func (d *description) findFill() {
 	if id == nil || id == key || id.cells[0] == "" {
 		return
 	}
-	gaps := 0
+	gaps, bare := 0, 0
 	for i, c := range id.cells {
 		if c == "" && key.cells[i] != "" && p != nil && p.cells[i] != "" {
 			gaps++
+			for _, role := range []string{"due_on", "issued_on"} {
+				if date := d.role[role]; date != nil && date.n > 0 && date.cells[i] == "" {
+					bare++ // perhaps a sum: it is nobody's
+					break
+				}
+			}
 		}
 	}
 	if gaps == 0 || gaps*10 < id.rows {
@@ -305,7 +313,7 @@ func (d *description) findFill() {
 			d.shape.fillCols = append(d.shape.fillCols, c)
 		}
 	}
-	if len(d.shape.fillCols) > 0 {
+	if len(d.shape.fillCols) > 0 || bare == 0 {
 		d.shape.fill = id
 	}
 }
@@ -354,8 +362,12 @@ func (d *description) findSkips() {
 	ref, amount := d.reference(), d.amountColumn()
 	for i := range d.cols[0].cells {
 		for _, c := range d.cols {
-			if isTotalCell(c.cells[i]) && c != d.role["label"] && c != d.role["customer.name"] && !slices.Contains(h.totals, c) {
+			switch named := c == d.role["label"] || c == d.role["customer.name"]; {
+			case !isTotalCell(c.cells[i]):
+			case !named && !slices.Contains(h.totals, c):
 				h.totals = append(h.totals, c)
+			case named && ref != nil && c != ref && ref.cells[i] == "" && !slices.Contains(h.sums, c):
+				h.sums = append(h.sums, c)
 			}
 			if c.cells[i] != "" {
 				break // only what a row begins with

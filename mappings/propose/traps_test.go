@@ -1,6 +1,9 @@
 package propose_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestTraps: what looks like one thing and is another, in exports as programs write them.
 func TestTraps(t *testing.T) { holdTo(t, traps()) }
@@ -57,6 +60,16 @@ func traps() []product {
 			want: []string{"2 F1 8400 2026-12-03 -", "3 F2 2400 2026-10-14 -"}},
 		{name: "numéros de clients en C", file: "factures.txt", encoding: "cp850", text: "FA000123  C00012  DUPONT SARL              202611032026120300000123456EUR\r\nFA000124  C00013  DURAND ET FILS           202611142026121400000009990EUR\r\nFA000125  C00014  MENARD                   202611142026121400000001000EUR\r\n",
 			want: []string{"1 FA000123 123456 2026-12-03 2026-11-03", "2 FA000124 9990 2026-12-14 2026-11-14", "3 FA000125 1000 2026-12-14 2026-11-14"}},
+		{name: "dollars canadiens", file: "factures.csv", text: "No facture;Client;Date;Sous-total;TPS;TVQ;Total;Solde\n1001;Dupont;2026-11-03;100,00 $;5,00 $;9,98 $;114,98 $;114,98 $\n1002;Durand;2026-11-04;10,00 $;0,50 $;1,00 $;11,50 $;1,50 $\n",
+			want: []string{"2 1001 11498@CAD - 2026-11-03", "3 1002 150@CAD - 2026-11-04"}},
+		{name: "montant sur la première ligne", file: "orders.csv", text: "Order,Email,Financial Status,Currency,Subtotal,Taxes,Total,Created at,Item,Outstanding Balance\n#1001,a@b.example,pending,EUR,100.00,21.00,121.00,2026-11-03 10:00:00 +0100,A,121.00\n#1001,,,,,,,2026-11-03 10:00:00 +0100,B,\n#1002,c@d.example,paid,EUR,10.00,3.00,13.00,2026-11-04 10:00:00 +0100,A,0.00\n",
+			want: []string{"2 #1001 12100 - 2026-11-03", "4 - - - - skipped"}},
+		{name: "acompte demandé", file: "factures.csv", text: "N° facture;Date;Client;Total TTC;Acompte 30%\nF26-1;03/11/2026;Dupont;1200,00;360,00\nF26-2;04/11/2026;Durand;120,00;36,00\n",
+			want: []string{"2 F26-1 120000 - 2026-11-03", "3 F26-2 12000 - 2026-11-04"}},
+		{name: "client fusionné et sous-totaux", file: "relance.csv", text: "Client;N° Fact;Date;Echéance;Mt TTC;Reste à payer\nSARL DUPONT;FA0012;03/11/2026;03/12/2026;1 234,56 €;1 234,56 €\n;FA0013;04/11/2026;04/12/2026;100,00 €;50,00 €\nSous-total SARL DUPONT;;;;1 334,56 €;1 284,56 €\nDURAND;FA0014;05/11/2026;05/12/2026;12,00 €;12,00 €\nSous-total DURAND;;;;12,00 €;12,00 €\nTOTAL GENERAL;;;;1 346,56 €;1 296,56 €\n",
+			want: []string{"2 FA0012 123456 2026-12-03 2026-11-03", "3 FA0013 5000 2026-12-04 2026-11-04", "5 FA0014 1200 2026-12-05 2026-11-05", "4 - - - - out", "6 - - - - out", "7 - - - - out"}},
+		{name: "bons de livraison et devis", file: "pieces.csv", text: "Numéro;Type;Client;Échéance;TTC\n1;Facture;Dupont;03/12/2026;100,00\n5;BL;Durand;03/12/2026;50,00\n6;Devis;Durand;03/12/2026;50,00\n",
+			want: []string{"2 1 10000 2026-12-03 -", "3 - - - - skipped", "4 - - - - skipped"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
@@ -79,5 +92,17 @@ func TestStaff(t *testing.T) {
 				t.Errorf("%s is taken for the customer's address", c.Title)
 			}
 		}
+	}
+}
+
+// TestFilled: a customer that stands once above several documents is the customer of each; of a sum it is not.
+func TestFilled(t *testing.T) {
+	got, _ := proposed(t, "relance.csv", []byte("Client;N° Fact;Echéance;Reste\nDUPONT;FA0012;03/12/2026;100,00\n;FA0013;04/12/2026;50,00\nDURAND;FA0014;05/12/2026;12,00\n"), nil)
+	if !strings.Contains(string(got.YAML), `fill: {key: "Client", columns: []}`) {
+		t.Errorf("the customer is not taken from the row above:\n%s", got.YAML)
+	}
+	got, _ = proposed(t, "relance.csv", []byte("Client;N° Fact;Echéance;Reste\nDUPONT;FA0012;03/12/2026;100,00\nDURAND;FA0014;05/12/2026;12,00\n;Nov-2026;;112,00\n"), nil)
+	if strings.Contains(string(got.YAML), "fill:") {
+		t.Errorf("a sum is given a customer:\n%s", got.YAML)
 	}
 }
