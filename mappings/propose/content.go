@@ -20,7 +20,7 @@ type profile struct {
 	distinct int
 	local    bool    // the title says that its money is the bookkeeper's own
 	asked    bool    // the title says that its money is asked for, not paid
-	percent  bool    // the title says that it holds rates
+	percent  bool    // the title says that it holds rates, or thousands
 	staff    bool    // the title says that it is of somebody of the house
 	length   float64 // characters, on average
 
@@ -94,8 +94,8 @@ func profileOf(at int, title string, rows []record) *profile {
 	return p
 }
 
-// percentTitle knows columns of rates; TVA 20 % is the tax at that rate.
-var percentTitle = regexp.MustCompile(`(?i)(^|[^0-9 ]) *%|\b(taux|rate|pct|pourcent|pourcentage|percent|percentage|prozent|satz)\b`)
+// percentTitle knows columns of rates, and of thousands; TVA 20 % is the tax at that rate.
+var percentTitle = regexp.MustCompile(`(?i)(^|[^0-9 ]) *%|\b[km] ?(€|eur\b)|\b(milliers|thousands|tausend)\b|\b(taux|rate|pct|pourcent|pourcentage|percent|percentage|prozent|satz)\b`)
 
 // askedTitle knows deposits that are asked for.
 var askedTitle = regexp.MustCompile(`%|\b(demande|demandee|a verser|a payer|a regler|prevu|prevus|attendu|requested|required|expected|due)\b`)

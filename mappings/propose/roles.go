@@ -65,6 +65,9 @@ func (t *table) describe() (*description, error) {
 	if d.reference() == nil && (!d.operation || d.role["transaction_id"] == nil) {
 		return nil, refuse("propose.no_reference", "columns", d.columnNames())
 	}
+	if err := d.owed(); err != nil {
+		return nil, err
+	}
 	d.findMarks()
 	d.checkOpen()
 	d.findGross()

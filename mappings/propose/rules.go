@@ -88,6 +88,39 @@ func (w *writer) rules() {
 	w.remark("", w.say("propose.channel"))
 }
 
+// owed refuses lists of what no customer owes: credit notes, and suppliers' invoices.
+func (d *description) owed() error {
+	if d.operation {
+		return nil
+	}
+	if ref := d.reference(); ref != nil && creditPhrase.MatchString(strings.Join(words(ref.title), " ")) && ref.likes["reference"] < 80 {
+		return refuse("propose.credits_only", "column", ref.title)
+	}
+	if p := d.role["doctype"]; p != nil {
+		if bad, good := credits(p); bad != nil && good == nil {
+			return refuse("propose.credits_only", "column", p.title)
+		}
+	}
+	supplier, customer := "", false
+	for _, p := range d.cols {
+		w := words(p.title)
+		switch {
+		case slices.ContainsFunc(w, func(s string) bool {
+			return slices.Contains([]string{"client", "clients", "customer", "debtor", "kunde", "kunden", "debitor", "cliente", "klant", "tiers"}, s)
+		}):
+			customer = true
+		case slices.ContainsFunc(w, func(s string) bool {
+			return slices.Contains([]string{"fournisseur", "fournisseurs", "supplier", "vendor", "lieferant", "kreditor", "proveedor", "fornitore", "leverancier"}, s)
+		}) && supplier == "":
+			supplier = p.title
+		}
+	}
+	if supplier != "" && !customer && d.t.header >= 0 && d.role["customer.id"] == nil && d.role["customer.name"] == nil {
+		return refuse("propose.payables", "column", supplier)
+	}
+	return nil
+}
+
 // documentRules leaves out credit notes and what is paid, void or a draft, as far as a column tells.
 func (w *writer) documentRules(text func(string) string) {
 	d := w.d
@@ -121,6 +154,10 @@ func (w *writer) documentRules(text func(string) string) {
 	if prefix := d.creditPrefix(); prefix != "" {
 		w.remark("  ", w.guess("propose.prefix", "prefix", prefix))
 		w.line("  - {id: credit-prefix, when: %s, do: skip, confirm: true, message: %s}", single(`reference matches "^`+prefix+`[0-9 ./_-]"`), text("propose.rule.credit"))
+	}
+	if p := d.paidOn(); p != nil && w.cell(p) != "" && d.amountRole() != "amount.open" && !d.shape.paid {
+		w.remark("  ", w.guess("propose.paid_on", "column", w.shown(p)))
+		w.line("  - {id: paid, when: %s, do: skip, confirm: true, message: %s}", single(w.cell(p)+` != ""`), text("propose.rule.paid_on"))
 	}
 	for i, p := range d.statuses() {
 		c := w.cell(p)
@@ -204,6 +241,24 @@ func (w *writer) bareRule(message string) {
 	if rows > 0 && (len(texts)+len(dates) > 1 || len(dates) > 0 && w.d.shape.fill != nil) {
 		w.line("  - {id: bare, when: %s, do: hold, message: %s}", single(strings.Join(append(texts, dates...), " and ")), message)
 	}
+}
+
+// paidOn is a column that tells when a document was paid, blank where it was not; nil for none.
+func (d *description) paidOn() *profile {
+	has := func(w []string, any ...string) bool {
+		return slices.ContainsFunc(w, func(s string) bool { return slices.Contains(any, s) })
+	}
+	for _, p := range d.cols {
+		w := words(p.title)
+		if d.used(p) && p != d.role["-date.other"] || p.filled() > 0.95 || p.n > 0 && p.date < 0.5 {
+			continue
+		}
+		if has(w, "reglement", "regle", "reglee", "paiement", "paye", "payee", "paid", "payment", "encaissement", "encaisse", "zahlungsdatum", "bezahlt", "zahlung", "cobro", "pago", "pagamento", "betaald") &&
+			has(w, "date", "le", "at", "on", "am", "datum", "zahlungsdatum", "fecha", "data") && !has(w, "prevu", "prevue", "limite", "echeance", "due", "expected", "terme", "mode", "promis", "promise") {
+			return p
+		}
+	}
+	return nil
 }
 
 // statuses are the columns that tell how a document stands, three at most: a payment's status and the document's own may

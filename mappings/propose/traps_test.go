@@ -1,8 +1,11 @@
 package propose_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/navette-connect/navette/mappings/propose"
 )
 
 // TestTraps: what looks like one thing and is another, in exports as programs write them.
@@ -70,6 +73,10 @@ func traps() []product {
 			want: []string{"2 FA0012 123456 2026-12-03 2026-11-03", "3 FA0013 5000 2026-12-04 2026-11-04", "5 FA0014 1200 2026-12-05 2026-11-05", "4 - - - - out", "6 - - - - out", "7 - - - - out"}},
 		{name: "bons de livraison et devis", file: "pieces.csv", text: "Numéro;Type;Client;Échéance;TTC\n1;Facture;Dupont;03/12/2026;100,00\n5;BL;Durand;03/12/2026;50,00\n6;Devis;Durand;03/12/2026;50,00\n",
 			want: []string{"2 1 10000 2026-12-03 -", "3 - - - - skipped", "4 - - - - skipped"}},
+		{name: "date de règlement", file: "factures.csv", text: "Facture;Client;Échéance;Montant TTC;Date de règlement\nF1;A;03/12/2026;12,50;\nF2;B;14/12/2026;350,00;10/11/2026\n",
+			want: []string{"2 F1 1250 2026-12-03 -", "3 - - - - skipped"}},
+		{name: "paid at", file: "invoices.csv", text: "invoice_number,customer_email,amount_cents,currency,due_date,paid_at\nF1,a@b.example,1250,eur,2026-12-03,\nF2,c@d.example,35000,eur,2026-12-03,2026-11-10\n",
+			want: []string{"2 F1 1250 2026-12-03 -", "3 - - - - skipped"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
@@ -104,5 +111,20 @@ func TestFilled(t *testing.T) {
 	got, _ = proposed(t, "relance.csv", []byte("Client;N° Fact;Echéance;Reste\nDUPONT;FA0012;03/12/2026;100,00\nDURAND;FA0014;05/12/2026;12,00\n;Nov-2026;;112,00\n"), nil)
 	if strings.Contains(string(got.YAML), "fill:") {
 		t.Errorf("a sum is given a customer:\n%s", got.YAML)
+	}
+}
+
+// TestNothingOwed: lists of credit notes, of suppliers' invoices and of thousands are refused by name.
+func TestNothingOwed(t *testing.T) {
+	for _, text := range []string{
+		"N° avoir;Date;Client;Montant TTC\nAV1;03/11/2026;Dupont;10,00\nAV2;04/11/2026;Durand;5,00\n",
+		"Numéro;Type;Client;Montant TTC\n1;Avoir;Dupont;10,00\n2;Avoir;Durand;5,00\n",
+		"Facture fournisseur;Fournisseur;Échéance;Montant TTC\nX1;EDF;03/12/2026;100,00\nX2;Orange;04/12/2026;50,00\n",
+		"Numéro;Client;Échéance;Montant (k€)\nX1;EDF;03/12/2026;100,00\nX2;Orange;04/12/2026;50,00\n",
+	} {
+		var refused *propose.Refusal
+		if p, err := propose.Propose(spool("liste.csv", []byte(text)), propose.Options{Formats: formats(), Lang: "fr"}); !errors.As(err, &refused) {
+			t.Errorf("proposed for %q: %v\n%s", text, err, p.YAML)
+		}
 	}
 }
