@@ -40,7 +40,7 @@ func (s *sample) fixed() *table {
 	if len(main) < 2 && t.length == 0 {
 		return nil
 	}
-	for _, c := range cuts(main) {
+	for _, c := range cuts(main, len([]rune(t.kind))) {
 		t.columns = append(t.columns, mappings.Column{At: c[0] + 1, Len: c[1] - c[0]})
 	}
 	if len(t.columns) < 3 {
@@ -146,7 +146,7 @@ func leading(lines [][]rune, length int) ([][]rune, string) {
 			}
 		}
 		if len(most)*2 > len(lines) && len(most) < len(lines) {
-			return most, string(most[0][:n])
+			return most, string(most[0][:wholeKind(lines, most, n)])
 		}
 	}
 	var same [][]rune
@@ -159,6 +159,32 @@ func leading(lines [][]rune, length int) ([][]rune, string) {
 		return same, ""
 	}
 	return nil, ""
+}
+
+// wholeKind lengthens the kind of records to the letters that the other kinds have: ENT, FAC, FIN, and not FA.
+func wholeKind(lines, most [][]rune, n int) int {
+	letters := func(l []rune) int {
+		i := 0
+		for i < len(l) && class(l[i]) == 'a' {
+			i++
+		}
+		return i
+	}
+	whole := 0
+	for _, l := range lines {
+		if string(l[:min(n, len(l))]) != string(most[0][:n]) && (whole == 0 || letters(l) < whole) {
+			whole = letters(l)
+		}
+	}
+	if whole <= n || whole > 4 {
+		return n
+	}
+	for _, l := range most {
+		if len(l) < whole || string(l[:whole]) != string(most[0][:whole]) {
+			return n
+		}
+	}
+	return whole
 }
 
 // ruler is what stands at each position of fixed records, over all of them.
@@ -272,8 +298,9 @@ func (r *ruler) accounts(p int) bool {
 	return own > 0 && own+other == len(r.lines)
 }
 
-// cuts finds the columns of fixed records: from and to, counted from 0.
-func cuts(lines [][]rune) (out [][2]int) {
+// cuts finds the columns of fixed records: from and to, counted from 0. The first is the kind of a record, of so many
+// letters, where there are three and more.
+func cuts(lines [][]rune, kind int) (out [][2]int) {
 	r := rulerOf(lines)
 	width, from := len(r.kind), 0
 	cut := func(p int) {
@@ -283,6 +310,10 @@ func cuts(lines [][]rune) (out [][2]int) {
 		}
 	}
 	for p := 1; p < width; p++ {
+		if p == kind && kind > 2 {
+			cut(p)
+			continue
+		}
 		if !r.starts(from, p) {
 			continue
 		}

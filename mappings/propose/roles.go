@@ -253,7 +253,7 @@ func (d *description) noRank() {
 	}
 	n := 0
 	for _, c := range ref.cells {
-		if c == "" {
+		if c == "" || isTotalCell(c) {
 			continue
 		}
 		if n++; c != strconv.Itoa(n) {

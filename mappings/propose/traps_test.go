@@ -77,6 +77,8 @@ func traps() []product {
 			want: []string{"2 F1 1250 2026-12-03 -", "3 - - - - skipped"}},
 		{name: "paid at", file: "invoices.csv", text: "invoice_number,customer_email,amount_cents,currency,due_date,paid_at\nF1,a@b.example,1250,eur,2026-12-03,\nF2,c@d.example,35000,eur,2026-12-03,2026-11-10\n",
 			want: []string{"2 F1 1250 2026-12-03 -", "3 - - - - skipped"}},
+		{name: "types d'enregistrement en lettres", file: "factures.txt", encoding: "windows-1252", text: "ENT20261120SOCIETE X                                                            \r\nFACFA000123  C00012  DUPONT SARL              202611032026120300000123456EUR       \r\nFACFA000124  C00013  DURAND ET FILS           202611142026121400000009990EUR       \r\nFACFA000125  C00014  MENARD                   202611142026121400000001000EUR       \r\nFIN0000030000000134446                                                           \r\n",
+			want: []string{"2 FA000123 123456 2026-12-03 2026-11-03", "3 FA000124 9990 2026-12-14 2026-11-14", "4 FA000125 1000 2026-12-14 2026-11-14"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
