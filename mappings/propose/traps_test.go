@@ -130,3 +130,14 @@ func TestNothingOwed(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderNumber: the number of the customer's order is neither the customer's nor the invoice's.
+func TestOrderNumber(t *testing.T) {
+	got, _ := proposed(t, "factures.csv", []byte("N° cde client;N° facture;Client;Échéance;Dû\nBC-77;F1;Dupont;03/12/2026;100,00\nBC-78;F2;Durand;14/12/2026;20,00\n"), nil)
+	want := map[string]string{"N° cde client": "", "N° facture": "reference", "Client": "customer.name", "Échéance": "due_on", "Dû": "amount"}
+	for _, c := range got.Columns {
+		if c.Field != want[c.Title] {
+			t.Errorf("%q is %q, want %q", c.Title, c.Field, want[c.Title])
+		}
+	}
+}
