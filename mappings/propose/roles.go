@@ -33,6 +33,9 @@ type description struct {
 func (t *table) describe() (*description, error) {
 	if t.format != "fixed" {
 		t.findHeader()
+		if err := t.cutOther(); err != nil {
+			return nil, err
+		}
 	}
 	d := &description{t: t, all: t.data(), role: map[string]*profile{}, byWord: map[string]bool{}}
 	if len(d.all) == 0 {
@@ -58,6 +61,7 @@ func (t *table) describe() (*description, error) {
 	d.markForeign()
 	d.byTitle()
 	d.byContent()
+	d.accountAsCustomer()
 	d.operation = d.role["operation"] != nil
 	if !d.operation && d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		return nil, refuse("propose.no_amount", "columns", d.columnNames())
@@ -223,6 +227,9 @@ func (d *description) byTitle() {
 		taken[x.p], named[x.p.title] = true, x.p
 	}
 	d.noRank()
+	if p := d.role["account"]; p != nil && d.role["customer.id"] == nil && accountShare(p) == 0 && p.letters > 0.5 { // C0001: no account of the ledger
+		d.role["customer.id"] = p
+	}
 	// "Type", "Compte", "Date": words of several roles, settled by what else is there.
 	if d.role["customer.id"] == nil && d.role["account"] != nil && d.role["debit"] == nil && d.role["sense"] == nil {
 		d.role["customer.id"] = d.role["account"]
@@ -242,6 +249,26 @@ func (d *description) byTitle() {
 	}
 	if d.role["customer.name"] == nil && d.role["customer.last"] != nil {
 		d.role["customer.name"], d.byWord["customer.name"] = d.role["customer.last"], true
+	}
+}
+
+// accountAsCustomer takes the customers' own accounts (411DUPON) for their numbers, and the one account of all for none.
+func (d *description) accountAsCustomer() {
+	own := map[string]bool{}
+	collect := func(p *profile) {
+		for _, c := range p.cells {
+			if strings.HasPrefix(c, "411") {
+				own[c] = true
+			}
+		}
+	}
+	switch id, account := d.role["customer.id"], d.accountFilter(); {
+	case id != nil && accountShare(id) == 1 && id.distinct == 1 && id.n > 1:
+		delete(d.role, "customer.id")
+	case id == nil && account != nil:
+		if collect(account); len(own) > 1 {
+			d.role["customer.id"] = account
+		}
 	}
 }
 

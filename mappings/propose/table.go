@@ -17,6 +17,16 @@ type record struct {
 	comment bool
 }
 
+// filled counts the cells that hold something.
+func (r record) filled() (n int) {
+	for _, c := range r.cells {
+		if c != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func (r record) blank() bool {
 	return !slices.ContainsFunc(r.cells, func(c string) bool { return c != "" })
 }
@@ -39,7 +49,8 @@ type table struct {
 	columns []mappings.Column
 	kind    string // what data records begin with, where others have other kinds; "" = all are data
 
-	header     int // index of the row of titles, -1: none
+	until      string // the first cell of the line at which another table begins; "" for none
+	header     int    // index of the row of titles, -1: none
 	headerRows int
 	titles     []string // of the columns; made up where the file has none
 }
@@ -314,6 +325,47 @@ func (t *table) findHeader() {
 		}
 		t.titles = t.titles[:t.width]
 	}
+}
+
+// cutOther ends the table where other titles begin another one; what stands alone above them goes with them. Where the
+// line cannot be told from the others the file is refused: the rows below are of another kind.
+func (t *table) cutOther() error {
+	if t.header < 0 || t.format == "fixed" {
+		return nil
+	}
+	own := t.titleScore(t.records[t.header])
+	from := t.header + t.headerRows
+	for i := from + 1; i < len(t.records); i++ {
+		r := t.records[i]
+		if r.blank() || r.comment || own == 0 || t.titleScore(r) < max(1.4, own*0.5) || sameTitles(r.cells, t.titles) {
+			continue
+		}
+		at := i
+		for at > from+1 && (t.records[at-1].blank() || t.records[at-1].filled() == 1) {
+			at--
+		}
+		for at < i && t.records[at].blank() {
+			at++
+		}
+		begin := t.records[at].cells[0]
+		if begin == "" || isDataCell(begin) || slices.ContainsFunc(t.records[:at], func(r record) bool { return len(r.cells) > 0 && r.cells[0] == begin }) {
+			return refuse("propose.two_tables", "titles", strings.Join(r.cells[:min(len(r.cells), 6)], ", "))
+		}
+		t.until, t.records = begin, t.records[:at]
+		return nil
+	}
+	return nil
+}
+
+// sameTitles tells the titles of the table, repeated with or without blanks at the end.
+func sameTitles(a, b []string) bool {
+	end := func(s []string) []string {
+		for len(s) > 0 && s[len(s)-1] == "" {
+			s = s[:len(s)-1]
+		}
+		return s
+	}
+	return slices.Equal(end(a), end(b))
 }
 
 // contrast finds a row of titles that nobody knows: the first row, all words, different ones, above columns of figures,

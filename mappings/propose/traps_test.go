@@ -92,6 +92,21 @@ func traps() []product {
 	}
 }
 
+// TestTwoTables: what stands below other titles is not read, or the file is refused.
+func TestTwoTables(t *testing.T) {
+	holdTo(t, []product{
+		{name: "deux tableaux", file: "export.csv", text: "Facture;Client;Échéance;Montant TTC\nF1;Dupont;03/12/2026;120,00\nF2;Durand;14/12/2026;12,50\n\nAvoirs;;;\nAvoir;Client;Date;Montant TTC\nA1;Dupont;04/11/2026;50,00\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 1250 2026-12-14 -"}},
+		{name: "deux tableaux, tabulations", file: "export.txt", text: "Facture\tClient\tÉchéance\tMontant TTC\nF1\tDupont\t03/12/2026\t120,00\nF2\tDurand\t14/12/2026\t12,50\n\nAvoirs\t\t\t\nAvoir\tClient\tDate\tMontant TTC\nA1\tDupont\t04/11/2026\t50,00\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 1250 2026-12-14 -"}},
+	})
+	var refused *propose.Refusal
+	_, err := propose.Propose(spool("export.csv", []byte("Rang;Facture;Client;Échéance;Montant TTC\n1;F1;Dupont;03/12/2026;120,00\n2;F2;Durand;14/12/2026;12,50\n;Avoir;Client;Date;Montant TTC\n1;A1;Dupont;04/11/2026;50,00\n")), propose.Options{Formats: formats(), Lang: "fr"})
+	if !errors.As(err, &refused) {
+		t.Errorf("a second table is taken for the first: %v", err)
+	}
+}
+
 // TestStaff: the address of the house's own salesman is not the customer's.
 func TestStaff(t *testing.T) {
 	for _, title := range []string{"Email commercial", "Vendeur", "Gestionnaire", "Sales rep e-mail", "Account manager", "Créateur"} {

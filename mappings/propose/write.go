@@ -1,8 +1,10 @@
 package propose
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -280,6 +282,13 @@ func (w *writer) source() {
 	}
 	if t.comment != "" {
 		w.line("  comment: %s", quote(t.comment))
+	}
+	if t.until != "" {
+		mark := regexp.QuoteMeta(string(cmp.Or(t.delimiter, ';'))) // rows of a sheet are joined by semicolons
+		if t.delimiter == '\t' {
+			mark = `\t`
+		}
+		w.line("  until: %s   # %s", single(`^"?`+regexp.QuoteMeta(t.until)+`"?(`+mark+`|$)`), w.guess("propose.until"))
 	}
 	if t.s.openEnd && t.format == "csv" {
 		w.line("  open_end: true   # %s", w.say("propose.open_end"))
