@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -134,4 +135,35 @@ func (d *description) lineTotals(groups map[string][]int) bool {
 		}
 		return total == nil || sum.Cmp(total) <= 0
 	})
+}
+
+// wholeEntries tells a ledger whose entries are all complete, with accounts by which customers are not known: each document
+// comes to nothing, and nobody knows who owes what.
+func (d *description) wholeEntries() bool {
+	account := cmp.Or(d.role["account"], d.role["customer.id"])
+	if d.amountColumn() != nil || d.shape.accounts || d.operation || account == nil || d.reference() == nil {
+		return false
+	}
+	net, accounts := map[string]*big.Rat{}, map[string]map[string]bool{}
+	for i, c := range d.reference().cells {
+		if c == "" || d.isTotal(i) {
+			continue
+		}
+		if net[c] == nil {
+			net[c], accounts[c] = new(big.Rat), map[string]bool{}
+		}
+		accounts[c][account.cells[i]] = true
+		if v := d.worth(d.role["debit"].cells[i]); v != nil {
+			net[c].Add(net[c], v)
+		}
+		if v := d.worth(d.role["credit"].cells[i]); v != nil {
+			net[c].Sub(net[c], v)
+		}
+	}
+	for c, v := range net {
+		if v.Sign() != 0 || len(accounts[c]) < 2 {
+			return false
+		}
+	}
+	return len(net) > 0
 }

@@ -81,6 +81,9 @@ func (t *table) describe() (*description, error) {
 	d.findMarks()
 	d.findDates()
 	d.findShape()
+	if d.wholeEntries() {
+		return nil, refuse("propose.whole_entries", "columns", d.columnNames())
+	}
 	return d, nil
 }
 

@@ -131,12 +131,13 @@ func TestFilled(t *testing.T) {
 	}
 }
 
-// TestNothingOwed: lists of credit notes, of suppliers' invoices and of thousands are refused by name.
+// TestNothingOwed: lists of credit notes, of suppliers' invoices and of thousands, and whole journals, are refused by name.
 func TestNothingOwed(t *testing.T) {
 	for _, text := range []string{
 		"N° avoir;Date;Client;Montant TTC\nAV1;03/11/2026;Dupont;10,00\nAV2;04/11/2026;Durand;5,00\n",
 		"Numéro;Type;Client;Montant TTC\n1;Avoir;Dupont;10,00\n2;Avoir;Durand;5,00\n",
 		"Facture fournisseur;Fournisseur;Échéance;Montant TTC\nX1;EDF;03/12/2026;100,00\nX2;Orange;04/12/2026;50,00\n",
+		"Compte;Nom;Pièce;Date;Débit;Crédit\n9DUP;DUPONT;F1;03/11/2026;120,00;\n706000;VENTES;F1;03/11/2026;;100,00\n445710;TVA;F1;03/11/2026;;20,00\n9DUR;DURAND;F2;03/11/2026;12,00;\n706000;VENTES;F2;03/11/2026;;10,00\n445710;TVA;F2;03/11/2026;;2,00\n",
 		"Numéro;Client;Échéance;Montant (k€)\nX1;EDF;03/12/2026;100,00\nX2;Orange;04/12/2026;50,00\n",
 	} {
 		var refused *propose.Refusal
