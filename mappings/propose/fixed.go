@@ -16,6 +16,7 @@ func (s *sample) fixed() *table {
 	if lines == nil {
 		return nil
 	}
+	lines, titles := t.printed(lines)
 	lengths, longest := map[int]int{}, 0
 	for _, l := range lines {
 		lengths[len(l)]++
@@ -40,7 +41,14 @@ func (s *sample) fixed() *table {
 	if len(main) < 2 && t.length == 0 {
 		return nil
 	}
-	for _, c := range cuts(main, len([]rune(t.kind))) {
+	if titles != nil { // sums are shaped otherwise
+		main = slices.DeleteFunc(slices.Clone(main), func(l []rune) bool { return isTotalCell(strings.TrimSpace(string(l))) })
+	}
+	columns, sure := thousands(main, titles, cuts(main, len([]rune(t.kind))))
+	if !sure {
+		return nil
+	}
+	for _, c := range columns {
 		t.columns = append(t.columns, mappings.Column{At: c[0] + 1, Len: c[1] - c[0]})
 	}
 	if len(t.columns) < 3 {
@@ -55,6 +63,18 @@ func (s *sample) fixed() *table {
 		t.records = append(t.records, record{cells: cells, comment: t.kind != "" && !strings.HasPrefix(string(l), t.kind)})
 	}
 	t.width, t.steady = len(t.columns), float64(n)/float64(len(lines))
+	for i, c := range t.columns { // what stands above a column, up to the next
+		from, to := c.At-1, len(titles)
+		if i == 0 {
+			from = 0
+		}
+		if i+1 < len(t.columns) {
+			to = t.columns[i+1].At - 1
+		}
+		if titles != nil {
+			t.titles = append(t.titles, trim(string(titles[min(from, len(titles)):min(to, len(titles))])))
+		}
+	}
 	return t
 }
 

@@ -79,6 +79,12 @@ func traps() []product {
 			want: []string{"2 F1 1250 2026-12-03 -", "3 - - - - skipped"}},
 		{name: "types d'enregistrement en lettres", file: "factures.txt", encoding: "windows-1252", text: "ENT20261120SOCIETE X                                                            \r\nFACFA000123  C00012  DUPONT SARL              202611032026120300000123456EUR       \r\nFACFA000124  C00013  DURAND ET FILS           202611142026121400000009990EUR       \r\nFACFA000125  C00014  MENARD                   202611142026121400000001000EUR       \r\nFIN0000030000000134446                                                           \r\n",
 			want: []string{"2 FA000123 123456 2026-12-03 2026-11-03", "3 FA000124 9990 2026-12-14 2026-11-14", "4 FA000125 1000 2026-12-14 2026-11-14"}},
+		{name: "milliers à blancs, positions fixes", file: "factures.txt", encoding: "windows-1252", text: "FA000123  DUPONT SARL              03/11/2026 03/12/2026      1 234,56 EUR\r\nFA000124  DURAND ET FILS           14/11/2026 14/12/2026         99,90 EUR\r\nFA000125  MENARD                   15/11/2026 15/12/2026     12 345,60 EUR\r\n",
+			want: []string{"1 FA000123 123456 2026-12-03 2026-11-03", "2 FA000124 9990 2026-12-14 2026-11-14", "3 FA000125 1234560 2026-12-15 2026-11-15"}},
+		{name: "état imprimé", file: "etat.txt", encoding: "windows-1252", text: "                       LISTE DES FACTURES NON REGLEES AU 20/11/2026             PAGE   1\n\n N° FACTURE  CLIENT                    DATE        ECHEANCE      MONTANT TTC\n ----------  ------------------------  ----------  ----------  -------------\n FA000123    DUPONT SARL               03/11/2026  03/12/2026       1 234,56\n FA000124    DURAND ET FILS            14/11/2026  14/12/2026          99,90\n                                                   ----------  -------------\n                                       TOTAL                        1 334,46\n",
+			want: []string{"5 FA000123 123456 2026-12-03 2026-11-03", "6 FA000124 9990 2026-12-14 2026-11-14", "7 - - - - rejected", "8 - - - - rejected"}},
+		{name: "titres au-dessus de positions fixes", file: "liste.txt", text: "Facture  Client      Echeance    Montant\nF1       Dupont      03/12/2026   120,00\nF2       Durand      14/12/2026    12,50\n",
+			want: []string{"2 F1 12000 2026-12-03 -", "3 F2 1250 2026-12-14 -"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
@@ -155,5 +161,15 @@ func TestOrderNumber(t *testing.T) {
 		if c.Field != want[c.Title] {
 			t.Errorf("%q is %q, want %q", c.Title, c.Field, want[c.Title])
 		}
+	}
+}
+
+// TestFixedThousands: where every amount has its thousands behind a blank, nothing tells it from a quantity and a price.
+func TestFixedThousands(t *testing.T) {
+	text := "FA000123  DUPONT       03/12/2026      1 234,56\nFA000124  DURAND       14/12/2026      2 099,90\nFA000125  MENARD       15/12/2026     12 345,60\n"
+	p, err := propose.Propose(spool("factures.txt", []byte(text)), propose.Options{Formats: formats(), Lang: "fr"})
+	var refused *propose.Refusal
+	if !errors.As(err, &refused) {
+		t.Errorf("proposed: %v\n%s", err, p.YAML)
 	}
 }

@@ -283,6 +283,9 @@ func (w *writer) source() {
 	if t.comment != "" {
 		w.line("  comment: %s", quote(t.comment))
 	}
+	if t.from != "" {
+		w.line("  from: %s   # %s", single(t.from), w.say("propose.from"))
+	}
 	if t.until != "" {
 		mark := regexp.QuoteMeta(string(cmp.Or(t.delimiter, ';'))) // rows of a sheet are joined by semicolons
 		if t.delimiter == '\t' {
@@ -364,6 +367,9 @@ func (w *writer) skips() {
 	}
 	var list []string
 	add := func(expr, why string) { list = append(list, fmt.Sprintf("    - %s   # %s", single(expr), why)) }
+	if d.t.rules {
+		add(`row[`+strconv.Quote(d.cols[0].title)+`] matches "^[-=_]+$"`, w.say("propose.skip.rules"))
+	}
 	if d.t.kind != "" && len(d.cols) > 0 {
 		if n := len([]rune(d.t.kind)); d.t.columns[0].At == 1 && d.t.columns[0].Len >= n {
 			add(fmt.Sprintf("left(%s, %d) != %s", w.cell(d.cols[0]), n, strconv.Quote(d.t.kind)), w.say("propose.skip.kind"))
