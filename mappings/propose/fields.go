@@ -240,6 +240,9 @@ func (w *writer) otherAmounts() string {
 // sign is how the sense of an amount is told: by a column, or by a letter glued behind it; "" for neither.
 func (w *writer) sign(p *profile) string {
 	d := w.d
+	if p.at < len(d.t.columns) && d.t.overpunched[d.t.columns[p.at].At-1] {
+		return "overpunch"
+	}
 	if n := p.numbers.suffixes; len(n) > 0 {
 		var list []string
 		for _, r := range slices.Sorted(maps.Keys(n)) {

@@ -2,7 +2,6 @@ package propose
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -45,6 +44,7 @@ func (s *sample) fixed() *table {
 		main = slices.DeleteFunc(slices.Clone(main), func(l []rune) bool { return isTotalCell(strings.TrimSpace(string(l))) })
 	}
 	columns, sure := thousands(main, titles, cuts(main, len([]rune(t.kind))))
+	columns, t.overpunched = zoned(main, columns)
 	if !sure {
 		return nil
 	}
@@ -58,7 +58,11 @@ func (s *sample) fixed() *table {
 		var cells []string
 		for _, c := range t.columns {
 			from, to := min(c.At-1, len(l)), min(c.At-1+c.Len, len(l))
-			cells = append(cells, trim(string(l[from:to])))
+			cell := trim(string(l[from:to]))
+			if t.overpunched[c.At-1] {
+				cell = unzoned(cell)
+			}
+			cells = append(cells, cell)
 		}
 		t.records = append(t.records, record{cells: cells, comment: t.kind != "" && !strings.HasPrefix(string(l), t.kind)})
 	}
@@ -165,7 +169,7 @@ func leading(lines [][]rune, length int) ([][]rune, string) {
 				most = list
 			}
 		}
-		if len(most)*2 > len(lines) && len(most) < len(lines) {
+		if len(most)*2 > len(lines) && len(most) < len(lines) && !alike(lines, most, n) {
 			return most, string(most[0][:wholeKind(lines, most, n)])
 		}
 	}
@@ -179,6 +183,28 @@ func leading(lines [][]rune, length int) ([][]rune, string) {
 		return same, ""
 	}
 	return nil, ""
+}
+
+// alike tells whether a record of another kind is shaped as those of the most frequent one: AV0002 among FA0012 is a
+// document like the others, and no other kind of record.
+func alike(lines, most [][]rune, n int) bool {
+	for _, l := range lines {
+		if string(l[:min(n, len(l))]) == string(most[0][:n]) {
+			continue
+		}
+		for _, m := range most[:min(len(most), 8)] {
+			same := 0
+			for p := n; p < len(l) && p < len(m); p++ {
+				if class(l[p]) == class(m[p]) {
+					same++
+				}
+			}
+			if len(l) == len(m) && same*10 >= (len(l)-n)*8 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // wholeKind lengthens the kind of records to the letters that the other kinds have: ENT, FAC, FIN, and not FA.
@@ -374,91 +400,4 @@ func codeLike(lines [][]rune, from, p int) bool {
 		}
 	}
 	return letters == len(lines)*(p-from) && p-from >= 2
-}
-
-// splitDates takes dates out of a run of digits: 00000037500EUR2026112020261205.
-func splitDates(lines [][]rune, c [2]int) [][2]int {
-	width := c[1] - c[0]
-	digits := true
-	for _, l := range lines {
-		for q := c[0]; q < c[1] && q < len(l); q++ {
-			if k := class(l[q]); k != '9' && k != ' ' {
-				digits = false
-			}
-		}
-	}
-	if !digits || width < 6 {
-		return [][2]int{c}
-	}
-	for _, form := range []string{"%Y%m%d", "%d%m%Y", "%y%m%d", "%d%m%y"} {
-		n := 6
-		if strings.Contains(form, "Y") {
-			n = 8
-		}
-		for p := c[0]; p+n <= c[1]; p++ {
-			if !allDates(lines, p, p+n, form) {
-				continue
-			}
-			var out [][2]int
-			if p > c[0] {
-				out = append(out, splitDates(lines, [2]int{c[0], p})...)
-			}
-			out = append(out, [2]int{p, p + n})
-			if p+n < c[1] {
-				out = append(out, splitDates(lines, [2]int{p + n, c[1]})...)
-			}
-			return out
-		}
-	}
-	return [][2]int{c}
-}
-
-// allDates tells whether nearly every record has a date of our time (or zeros) between two positions.
-func allDates(lines [][]rune, from, to int, form string) bool {
-	good, zero, seen := 0, 0, 0
-	for _, l := range lines {
-		if len(l) < to {
-			continue
-		}
-		text := string(l[from:to])
-		if strings.TrimSpace(text) == "" {
-			zero++
-			continue
-		}
-		seen++
-		if strings.Trim(text, "0") == "" || text == "01011900" || text == "19000101" {
-			zero++
-			continue
-		}
-		if digitDate(text, form) {
-			good++
-		}
-	}
-	return good >= 2 && good*10 >= (seen-min(zero, seen))*8 && good+zero >= len(lines)*8/10
-}
-
-// digitDate tells whether digits are a date of the years 2000 to 2059 in one of the forms of allDates.
-func digitDate(text, form string) bool {
-	num := func(s string) int {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			return -1
-		}
-		return n
-	}
-	var y, m, d int
-	switch form {
-	case "%Y%m%d":
-		y, m, d = num(text[:4]), num(text[4:6]), num(text[6:])
-	case "%d%m%Y":
-		d, m, y = num(text[:2]), num(text[2:4]), num(text[4:])
-	case "%y%m%d":
-		y, m, d = 2000+num(text[:2]), num(text[2:4]), num(text[4:])
-	case "%d%m%y":
-		d, m, y = num(text[:2]), num(text[2:4]), 2000+num(text[4:])
-	}
-	if len(text) == 6 && (y < 2015 || y > 2039) {
-		return false
-	}
-	return y >= 2000 && y < 2060 && m >= 1 && m <= 12 && d >= 1 && d <= 31
 }

@@ -3,6 +3,7 @@ package propose
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -72,4 +73,59 @@ func (t *table) printed(lines [][]rune) (rows [][]rune, titles []rune) {
 		return rows, l
 	}
 	return lines, nil
+}
+
+// zoned puts amounts together again whose last digit carries the sign: 0000012345F is 1234,56, and no letter behind 123,45.
+// It gives the columns, and where those of them begin.
+func zoned(lines [][]rune, columns [][2]int) (out [][2]int, at map[int]bool) {
+	at = map[int]bool{}
+	for _, c := range columns {
+		if len(out) == 0 || c[1]-c[0] != 1 || out[len(out)-1][1] != c[0] {
+			out = append(out, c)
+			continue
+		}
+		last := out[len(out)-1]
+		letters, signs, no := map[rune]bool{}, false, false
+		for _, l := range lines {
+			if len(l) < c[1] {
+				no = true
+				break
+			}
+			r := l[c[0]]
+			for _, d := range l[last[0]:last[1]] {
+				no = no || d < '0' || d > '9'
+			}
+			switch {
+			case r == '{', r == '}', r == 'é', r == 'è':
+				signs = true
+			case r >= 'A' && r <= 'R':
+				letters[r] = true
+			case r < '0' || r > '9':
+				no = true
+			}
+		}
+		if no || !signs && len(letters) < 3 {
+			out = append(out, c)
+			continue
+		}
+		out[len(out)-1][1] = c[1]
+		at[last[0]] = true
+	}
+	return out, at
+}
+
+// unzoned writes such an amount as others are written.
+func unzoned(s string) string {
+	r, n := utf8.DecodeLastRuneInString(s)
+	switch body := s[:len(s)-n]; {
+	case r == '{', r == 'é':
+		return body + "0"
+	case r == '}', r == 'è':
+		return "-" + body + "0"
+	case r >= 'A' && r <= 'I':
+		return body + string('1'+r-'A')
+	case r >= 'J' && r <= 'R':
+		return "-" + body + string('1'+r-'J')
+	}
+	return s
 }

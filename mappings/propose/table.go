@@ -49,12 +49,13 @@ type table struct {
 	columns []mappings.Column
 	kind    string // what data records begin with, where others have other kinds; "" = all are data
 
-	from       string // the titles of a file of fixed positions, below which its rows begin; "" for none
-	rules      bool   // lines of dashes stand among them
-	until      string // the first cell of the line at which another table begins; "" for none
-	header     int    // index of the row of titles, -1: none
-	headerRows int
-	titles     []string // of the columns; made up where the file has none
+	from        string       // the titles of a file of fixed positions, below which its rows begin; "" for none
+	overpunched map[int]bool // where columns of fixed positions begin whose last digit carries the sign
+	rules       bool         // lines of dashes stand among them
+	until       string       // the first cell of the line at which another table begins; "" for none
+	header      int          // index of the row of titles, -1: none
+	headerRows  int
+	titles      []string // of the columns; made up where the file has none
 }
 
 // maxRecords is how many records of a sample are looked at.
