@@ -44,7 +44,7 @@ func (s *sample) fixed() *table {
 		main = slices.DeleteFunc(slices.Clone(main), func(l []rune) bool { return isTotalCell(strings.TrimSpace(string(l))) })
 	}
 	columns, sure := thousands(main, titles, cuts(main, len([]rune(t.kind))))
-	columns, t.overpunched = zoned(main, columns)
+	columns, t.overpunched = zoned(main, signed(main, columns))
 	if !sure {
 		return nil
 	}

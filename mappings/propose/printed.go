@@ -2,6 +2,7 @@ package propose
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -128,4 +129,47 @@ func unzoned(s string) string {
 		return "-" + body + string('1'+r-'J')
 	}
 	return s
+}
+
+// signed gives amounts that are filled up with zeros the sign beside them: a column of blanks and minuses before, and the
+// blank on either side, where the minus of another day's credit note will stand.
+func signed(lines [][]rune, columns [][2]int) (out [][2]int) {
+	at := func(l []rune, p int) rune {
+		if p < 0 || p >= len(l) {
+			return ' '
+		}
+		return l[p]
+	}
+	all := func(p int, signs string) bool {
+		for _, l := range lines {
+			if !strings.ContainsRune(signs, at(l, p)) {
+				return false
+			}
+		}
+		return true
+	}
+	for i, c := range columns {
+		zeros := 0
+		for _, l := range lines {
+			if at(l, c[0]) == '0' {
+				zeros++
+			}
+		}
+		if c[1]-c[0] < 8 || zeros*2 < len(lines) || !all(c[0], "0123456789") {
+			out = append(out, c)
+			continue
+		}
+		switch last := len(out) - 1; {
+		case last >= 0 && out[last][1] == c[0] && out[last][1]-out[last][0] == 1 && all(c[0]-1, " -"):
+			c[0]--
+			out = out[:last]
+		case c[0] > 0 && (last < 0 || out[last][1] < c[0]) && all(c[0]-1, " "):
+			c[0]--
+		}
+		if (i+1 == len(columns) || columns[i+1][0] > c[1]) && all(c[1], " ") && slices.ContainsFunc(lines, func(l []rune) bool { return len(l) > c[1] }) {
+			c[1]++
+		}
+		out = append(out, c)
+	}
+	return out
 }

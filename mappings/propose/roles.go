@@ -115,6 +115,9 @@ func (p *profile) fits(role string) float64 {
 	case role == "-amount.paid" && p.asked: // Acompte demandé, Acompte 30 %: nothing that was paid
 		return 0
 	case base == "amount", base == "debit", base == "credit", base == "line":
+		if p.length > 17 { // a run of digits that nobody could take apart
+			return 0
+		}
 		if p.date > 0.7 && p.decimal < 0.3 && p.numbers.zeros == 0 && p.distinct < 6 && p.length >= 8 {
 			return 0
 		}
@@ -163,6 +166,17 @@ func (p *profile) fits(role string) float64 {
 		return when(p.length <= 12 && p.decimal < 0.3)
 	}
 	return 1
+}
+
+// signed is the share of rows where something stands, a lone minus too, which elsewhere means nothing.
+func (p *profile) signed() float64 {
+	n := 0
+	for _, c := range p.cells {
+		if c != "" {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, p.rows))
 }
 
 func (p *profile) first() string {
@@ -255,26 +269,6 @@ func (d *description) byTitle() {
 	}
 }
 
-// accountAsCustomer takes the customers' own accounts (411DUPON) for their numbers, and the one account of all for none.
-func (d *description) accountAsCustomer() {
-	own := map[string]bool{}
-	collect := func(p *profile) {
-		for _, c := range p.cells {
-			if strings.HasPrefix(c, "411") {
-				own[c] = true
-			}
-		}
-	}
-	switch id, account := d.role["customer.id"], d.accountFilter(); {
-	case id != nil && accountShare(id) == 1 && id.distinct == 1 && id.n > 1:
-		delete(d.role, "customer.id")
-	case id == nil && account != nil:
-		if collect(account); len(own) > 1 {
-			d.role["customer.id"] = account
-		}
-	}
-}
-
 // noRank gives up a reference that only counts the rows, N° 1, 2, 3, where another column is called like one.
 func (d *description) noRank() {
 	ref := d.role["reference"]
@@ -340,13 +334,16 @@ func (d *description) byContent() {
 	titled := d.t.header >= 0
 	if !titled {
 		set("sense", free(func(p *profile) bool {
-			return p.distinct <= 3 && p.length <= 2 && p.filled() > 0.8 && wordShare(p, "debit", "credit") > 0.7 && wordShare(p, "debit") > 0 // a lone C begins customers' numbers
+			return p.distinct <= 3 && p.length <= 2 && p.signed() > 0.8 && wordShare(p, "debit", "credit") > 0.7 && wordShare(p, "debit") > 0 // a lone C begins customers' numbers
 		}, never))
 		set("operation", free(func(p *profile) bool { return p.operation >= 0.6 && p.letters > 0.8 }, never))
 	}
 	d.datesByContent(free)
 	if d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		p := free(func(p *profile) bool {
+			if p.length > 17 || p.decimal < 0.5 && p.length < 6 { // a run of digits that nobody could take apart; a customer's number
+				return false
+			}
 			return !p.percent && p.number >= 0.7 && (p.decimal >= 0.5 || p.numbers.zeros*2 > p.numbers.n) && p.date < 0.5
 		},
 			func(a, b *profile) bool { return moneyWorth(a) > moneyWorth(b)+0.01 })
@@ -417,27 +414,6 @@ func wordShare(p *profile, families ...string) float64 {
 		return 0
 	}
 	return float64(n) / float64(p.n)
-}
-
-// accountShare is the share of cells that begin with the French account of customers, 411, where the others are
-// accounts too; 0 for anything else.
-func accountShare(p *profile) float64 {
-	n, other := 0, 0
-	for _, c := range p.cells {
-		switch {
-		case c == "":
-		case strings.HasPrefix(c, "411") && len(c) >= 3:
-			n++
-		case c[0] >= '1' && c[0] <= '7' && len(c) >= 3:
-			other++
-		default:
-			return 0
-		}
-	}
-	if n+other == 0 {
-		return 0
-	}
-	return float64(n) / float64(n+other)
 }
 
 // amountColumn is the column of the money to be asked for; nil where debit and credit stand apart, or there is none.

@@ -224,27 +224,6 @@ func (d *description) grossColumn() *profile {
 	return d.role["amount.any"]
 }
 
-// accountFilter is the column by which accounting lines of customers are told from the others; nil where there are none.
-func (d *description) accountFilter() *profile {
-	for _, role := range []string{"account", "customer.id"} {
-		if p := d.role[role]; p != nil && accountShare(p) > 0 && accountShare(p) < 1 {
-			return p
-		}
-	}
-	for _, p := range d.cols {
-		if share := accountShare(p); share > 0.05 && share < 0.97 && p.n > 3 {
-			return p
-		}
-	}
-	return nil
-}
-
-// isCustomer tells whether a row is of a customer's account, where accounts tell.
-func (d *description) isCustomer(i int) bool {
-	p := d.accountFilter()
-	return p == nil || strings.HasPrefix(p.cells[i], "411")
-}
-
 // findFill looks for cells that are blank because they are merged with the one above.
 func (d *description) findFill() {
 	key := d.reference()

@@ -91,6 +91,10 @@ func traps() []product {
 			want: []string{"1 FA0012 123456 2026-12-03 2026-11-06", "2 FA0013 9990 2026-12-04 2026-11-07", "3 - - - - skipped", "4 FA0014 250000 2026-12-06 2026-11-09"}},
 		{name: "signe dans le dernier chiffre", file: "factures.txt", encoding: "cp850", text: "FA0012  CDUPON  DUPONT SARL         0611260312260000012345F\r\nFA0013  CDURAN  DURAND              0711260412260000000999{\r\nAV0002  CDURAN  DURAND              0811260512260000000100}\r\nFA0014  CMENAR  MENARD & CO         0911260612260000025000{\r\n",
 			want: []string{"1 FA0012 123456 2026-12-03 2026-11-06", "2 FA0013 9990 2026-12-04 2026-11-07", "3 - - - - skipped", "4 FA0014 250000 2026-12-06 2026-11-09"}},
+		{name: "signe devant le montant", file: "factures.txt", encoding: "cp850", text: "26000123 00012LEFEVRE SARL          2026110320261203+000000123456EUR\r\n26000124 00013GARAGE NOEL           2026110420261204+000000009990EUR\r\n26000125 00014MENARD                2026110520261205-000000002000EUR\r\n26000126 00015ATELIERS DU PORT      2026110620261206+000001250000EUR\r\n26000127 00012LEFEVRE SARL          2026110720261207+000000000705EUR\r\n",
+			want: []string{"1 26000123 123456 2026-12-03 2026-11-03", "2 26000124 9990 2026-12-04 2026-11-04", "3 - - - - skipped", "4 26000126 1250000 2026-12-06 2026-11-06", "5 26000127 705 2026-12-07 2026-11-07"}},
+		{name: "moins devant le montant", file: "factures.txt", encoding: "cp850", text: "26000123 00012LEFEVRE SARL          2026110320261203 000000123456EUR\r\n26000124 00013GARAGE NOEL           2026110420261204 000000009990EUR\r\n26000125 00014MENARD                2026110520261205-000000002000EUR\r\n26000126 00015ATELIERS DU PORT      2026110620261206 000001250000EUR\r\n26000127 00012LEFEVRE SARL          2026110720261207 000000000705EUR\r\n",
+			want: []string{"1 26000123 123456 2026-12-03 2026-11-03", "2 26000124 9990 2026-12-04 2026-11-04", "3 - - - - skipped", "4 26000126 1250000 2026-12-06 2026-11-06", "5 26000127 705 2026-12-07 2026-11-07"}},
 		{name: "heures de SQL Server", file: "ventes.csv", text: "NumFacture;CodeClient;NomClient;DateFacture;DateEcheance;MontantTTC\nF1;C1;Dupont;2026-11-03 00:00:00.000;2026-12-03 00:00:00.000;100.00\nF2;C2;Durand;2026-11-14 00:00:00.000;2026-12-14 00:00:00.000;20.50\n",
 			want: []string{"2 F1 10000 2026-12-03 2026-11-03", "3 F2 2050 2026-12-14 2026-11-14"}},
 		{name: "zones horaires", file: "api.csv", text: "number,customer,issued on,due on,total\nF1,Dupont,2026-11-03T10:00:00+01:00,2026-12-03T10:00:00+01:00,100.00\nF2,Durand,2026-11-14T10:00:00.000Z,2026-12-14T10:00:00.000Z,20.50\n",
@@ -170,12 +174,24 @@ func TestOrderNumber(t *testing.T) {
 	}
 }
 
+// TestSignToCome: the blank before an amount is read with it, for the minus that another file may have there.
+func TestSignToCome(t *testing.T) {
+	line := func(sign string) string { return "FA0012  LEFEVRE     20261203 " + sign + "000000123456EUR\n" }
+	_, m := proposed(t, "factures.txt", []byte(line(" ")+"FA0013  NOEL        20261204  000000009990EUR\nFA0014  MENARD      20261205  000000001000EUR\n"), nil)
+	if rows := read(t, m, []byte(line("-"))); rows[1].state == "accepted" {
+		t.Errorf("a credit note is asked for: %+v", rows[1])
+	}
+}
+
 // TestFixedThousands: where every amount has its thousands behind a blank, nothing tells it from a quantity and a price.
 func TestFixedThousands(t *testing.T) {
 	text := "FA000123  DUPONT       03/12/2026      1 234,56\nFA000124  DURAND       14/12/2026      2 099,90\nFA000125  MENARD       15/12/2026     12 345,60\n"
-	p, err := propose.Propose(spool("factures.txt", []byte(text)), propose.Options{Formats: formats(), Lang: "fr"})
-	var refused *propose.Refusal
-	if !errors.As(err, &refused) {
-		t.Errorf("proposed: %v\n%s", err, p.YAML)
+	days := "26000123  00012 LEFEVRE SARL          2630026330000000123456EUR\n26000124  00013 GARAGE NOEL           2630126331000000009990EUR\n26000125  00014 MENARD                2630226332000000002000EUR\n26000126  00015 ATELIERS DU PORT      2630326333000001250000EUR\n26000127  00012 LEFEVRE SARL          2630426334000000000705EUR\n"
+	for _, text := range []string{text, days} { // days of the year: a run of digits that nothing takes apart
+		p, err := propose.Propose(spool("factures.txt", []byte(text)), propose.Options{Formats: formats(), Lang: "fr"})
+		var refused *propose.Refusal
+		if !errors.As(err, &refused) {
+			t.Errorf("proposed: %v\n%s", err, p.YAML)
+		}
 	}
 }
