@@ -1,0 +1,74 @@
+package journal
+
+import "strings"
+
+// bulk inserts many rows with few statements; args holds them row after row.
+func (tx *Tx) bulk(insert string, width int, args []any) error {
+	return tx.sized(width, args, nil, func(tuples string) string { return insert + tuples })
+}
+
+// insert is bulk for rows whose columns but the first own mostly hold the same: see packed.
+func (tx *Tx) insert(table string, names []string, own int, args []any) error {
+	all, first, last := strings.Join(names, ", "), strings.Join(names[:own], ", "), strings.Join(names[own:], ", ")
+	return tx.packed(len(names), own, args, func(tuples string) string {
+		return "WITH v (" + first + ") AS (VALUES " + tuples + "), s (" + last + ") AS (VALUES (" + marks(len(names)-own) + ")) INSERT INTO " + table + " (" + all + ") SELECT " + all + " FROM s CROSS JOIN v"
+	})
+}
+
+// packed writes many rows whose columns but the first own mostly hold the same: those are bound once, behind the others.
+// Binding a value costs as much as storing it. Rows that differ from the first are written by themselves.
+func (tx *Tx) packed(width, own int, args []any, statement func(tuples string) string) error {
+	alike := make([]any, 0, len(args))
+	for len(args) > 0 {
+		shared, rest := args[own:width], args[:0:0]
+		alike = alike[:0]
+		for i := 0; i < len(args); i += width {
+			if row := args[i : i+width]; i == 0 || same(row[own:], shared) {
+				alike = append(alike, row[:own]...)
+			} else {
+				rest = append(rest, row...)
+			}
+		}
+		if err := tx.sized(own, alike, shared, statement); err != nil {
+			return err
+		}
+		args = rest
+	}
+	return nil
+}
+
+// same tells whether two rows hold the same, of what can be told.
+func same(a, b []any) bool {
+	for i := range a {
+		_, bytes := a[i].([]byte)
+		if _, too := b[i].([]byte); bytes || too || a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// sized runs a statement over many rows: few different numbers of them at a time, so that the statements stay prepared.
+// last is bound behind them each time.
+func (tx *Tx) sized(width int, args, last []any, statement func(tuples string) string) error {
+	tuple := "(" + marks(width) + ")"
+	bound := make([]any, 0, min(len(args), 64*width)+len(last))
+	for len(args) > 0 {
+		n := len(args) / width
+		for _, size := range [...]int{64, 16, 4, 1} {
+			if n >= size {
+				n = size
+				break
+			}
+		}
+		bound = append(append(bound[:0], args[:n*width]...), last...)
+		if _, err := tx.exec(statement(strings.Repeat(tuple+",", n-1)+tuple), bound...); err != nil {
+			return err
+		}
+		args = args[n*width:]
+	}
+	return nil
+}
+
+// marks are n parameters.
+func marks(n int) string { return strings.Repeat("?,", n-1) + "?" }
