@@ -33,7 +33,7 @@ const (
 
 // ballastBytes count as memory in use and are never touched, so no page of them exists. A row on its way leaves garbage, but
 // hardly anything lives long: without them the collector would run after every two or three megabytes, an eighth of all work.
-const ballastBytes = 12 << 20
+const ballastBytes = 6 << 20
 
 func main() {
 	debug.SetGCPercent(75) // memory before speed: the ERP's host has other work

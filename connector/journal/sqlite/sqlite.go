@@ -77,7 +77,7 @@ func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error
 			return journal.Dialect{}, errors.Join(err, w.Close())
 		}
 	}
-	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-1000)"))
+	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-400)"))
 	if err != nil {
 		return journal.Dialect{}, errors.Join(err, w.Close())
 	}
