@@ -6,7 +6,7 @@
 //	replace.go   what waits for something else: the cancel of a replaced request, a target not known yet
 //	follow.go    what the PSP says later: feed of events, polls; hooked.go: notifications
 //	page.go      the customer's page, for PSPs without links of their own
-//	report.go    what goes back: ack, rejects, result, status
+//	report.go    what goes back: result and status; ack.go: ack and rejects; own.go: what a mapping has of its own
 //	decide.go    what people decide: resolve.go (doubt), undo.go, second.go (four eyes), approve.go (by file)
 //	erase.go     what is erased or grows too old: blanked, and its bytes out of the spool (purge.go)
 //	marker.go    a journal that has forgotten sends nothing

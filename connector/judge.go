@@ -24,6 +24,7 @@ type layout struct {
 	Dialect mappings.Dialect `json:"dialect"`
 	Head    mappings.Head    `json:"head"` // what stands above the data
 	Locale  string           `json:"locale"`
+	Parts   bool             `json:"parts,omitempty"` // its answers name the part of each row
 }
 
 // judge decides about a spooled file: every row of it, then the file, in one short transaction.
@@ -42,7 +43,7 @@ func (n *intake) judge(ctx context.Context, f journal.File) (journal.File, error
 		return f, err
 	}
 	defer src.Close()
-	lay := layout{Dialect: n.flow.Mapping.Dialect(), Locale: n.flow.Mapping.Locale}
+	lay := layout{Dialect: n.flow.Mapping.Dialect(), Locale: n.flow.Mapping.Locale, Parts: n.flow.Mapping.Parted()}
 	reading, err := n.fresh(n.flow).Open(mappings.Spooled{ReaderAt: src, Size: f.Size, Name: label(f.Name)},
 		mappings.Env{File: label(f.Name), Flow: n.flow.Name, Today: n.now().In(n.location).Format("2006-01-02")})
 	if err == nil {
@@ -432,7 +433,9 @@ func (n *intake) publishIntake(ctx context.Context, f *journal.File, to string, 
 			} else if has && a.Kind != "ack" {
 				continue
 			}
-			a.Name = a.naming(given)
+			if err := a.name(tx, given); err != nil {
+				return err
+			}
 			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
 				return err
 			}

@@ -27,5 +27,5 @@ func (e *engine) notice(ctx context.Context, flow *Flow, f *journal.File, locale
 		return err
 	})
 	name := path.Base(f.Place) + ".txt"
-	return answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: f.ID, Kind: kindNotice, Folder: flow.Rejected, Length: size, SHA256: digest}, naming: func(string) string { return name }}, err
+	return answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: f.ID, Kind: kindNotice, Folder: flow.Rejected, Length: size, SHA256: digest}, naming: func(string, int64) string { return name }}, err
 }

@@ -61,7 +61,9 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 			if err != nil {
 				return list, fmt.Errorf("return %s: %w", r.Name, err)
 			}
-			a.naming = func(stem string) string { return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), 0) }
+			a.naming, a.series = func(stem string, seq int64) string {
+				return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), seq)
+			}, series(flow.Name, r.Name)
 			list = append(list, a)
 			continue
 		}
@@ -93,7 +95,7 @@ func (e *engine) ownReturns(ctx context.Context, flow *Flow, f *journal.File, la
 			return list, fmt.Errorf("return %s: %w", r.Name, err)
 		}
 		list = append(list, answer{Delivery: journal.Delivery{Flow: flow.Name, FileID: f.ID, Kind: string(r.On) + ":" + r.Name, Folder: flow.Out, Length: size, SHA256: digest},
-			naming: func(stem string) string { return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), 0) }})
+			naming: func(stem string, seq int64) string { return e.nameOf(r, flow.Name, stem, label(f.Name), e.now(), seq) }, series: series(flow.Name, r.Name)})
 	}
 	return list, nil
 }
@@ -191,7 +193,7 @@ func (r *report) eventReturn(ctx context.Context, own *mappings.Return, i int, h
 			if err := tx.Stem(&f, stem(f.Name)); err != nil {
 				return err
 			}
-			seq, err := tx.Count("count:" + reader)
+			seq, err := tx.Count(series(r.flow.Name, own.Name))
 			if err != nil {
 				return err
 			}

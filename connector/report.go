@@ -24,18 +24,7 @@ const (
 	pageBytes = 1 << 20
 )
 
-// ackRow, statusRow are the rows of the default returns (contract §5). Columns are only ever added at the end.
-type ackRow struct {
-	Line      int64  `csv:"line"`
-	Kind      string `csv:"kind"`
-	Reference string `csv:"reference"`
-	Amount    string `csv:"amount"`
-	Currency  string `csv:"currency"`
-	State     string `csv:"state"`
-	Code      string `csv:"code"`
-	Message   string `csv:"message"`
-}
-
+// statusRow is a row of the default status file (contract §5). Columns are only ever added at the end.
 type statusRow struct {
 	Seq           string `csv:"seq"`
 	Event         string `csv:"event"`
@@ -57,11 +46,27 @@ type statusRow struct {
 	Moved         string `csv:"moved"`
 }
 
-// answer is a return whose bytes are fixed and whose name awaits the stem.
+// answer is a return whose bytes are fixed and whose name awaits the stem, and its number where it is one of a series.
 type answer struct {
 	journal.Delivery
-	naming func(stem string) string
+	naming func(stem string, seq int64) string
+	series string // "": none
 }
+
+// name gives an answer its name, within the transaction that journals it: no number is left out.
+func (a *answer) name(tx *journal.Tx, stem string) (err error) {
+	seq := int64(0)
+	if a.series != "" {
+		if seq, err = tx.Count(a.series); err != nil {
+			return err
+		}
+	}
+	a.Name = a.naming(stem, seq)
+	return nil
+}
+
+// series is the name under which the files of a mapping's own return are counted.
+func series(flow, name string) string { return "count:return:" + flow + ":" + name }
 
 // report writes the returns of one flow. It is used by one goroutine.
 type report struct {
@@ -73,52 +78,6 @@ type report struct {
 	finished time.Time        // when files were last looked through for finished ones
 	others   map[string]int64 // by daily return: the event up to which there is none of this flow behind its mark
 }
-
-// intakeReturns fixes the bytes of the answers that go with the intake: ack and rejects, or the mapping's own. Beside an
-// error stands what was fixed before it.
-func (e *engine) intakeReturns(ctx context.Context, flow *Flow, f *journal.File, lay layout) ([]answer, error) {
-	var list []answer
-	add := func(kind string, naming func(string) string, fill func(*mappings.Writer) error) error {
-		a, err := e.fix(ctx, flow, f.ID, kind, lay.Dialect, fill)
-		a.naming = naming
-		list = append(list, a)
-		return err
-	}
-	whole := f.Rows == 0 && f.State != journal.FileAccepted || f.State == journal.FileDuplicate
-	if whole || slices.Contains(flow.Returns, "ack") && !flow.own(mappings.OnIntake) {
-		if err := add("ack", suffixed(".ack.csv"), func(w *mappings.Writer) error { return e.ack(ctx, f, w, lay, whole) }); err != nil {
-			return list, err
-		}
-	}
-	if whole || f.State == journal.FileDuplicate {
-		return list, nil
-	}
-	own, err := e.ownReturns(ctx, flow, f, lay, e.ownAt(flow, mappings.OnIntake, false))
-	if list = append(list, own...); err != nil {
-		return list, err
-	}
-	if flow.Decisions != "" && (f.Held > 0 || f.State == journal.FileHeld) && f.State != journal.FileRejected {
-		if err := add("approval", suffixed("_A_APPROUVER.csv"), func(w *mappings.Writer) error { return e.toDecide(ctx, f, w, lay) }); err != nil {
-			return list, err
-		}
-	}
-	if f.Rejected == 0 || f.State == journal.FileRejected {
-		return list, nil
-	}
-	if !flow.own(mappings.OnRejects) && slices.Contains(flow.Returns, "rejects") {
-		if mender, ending := flow.Mapping.Mender(); mender != nil && lay.Dialect.Sheet != "" {
-			a, err := e.mend(ctx, flow, f, "rejects", lay, mender)
-			a.naming = suffixed(".rej" + ending)
-			return append(list, a), err
-		}
-		err := add("rejects", suffixed(".rej.csv"), func(w *mappings.Writer) error { return e.rejects(ctx, f, w, lay) })
-		return list, err
-	}
-	own, err = e.ownReturns(ctx, flow, f, lay, e.ownAt(flow, mappings.OnRejects, false))
-	return append(list, own...), err
-}
-
-func suffixed(s string) func(string) string { return func(stem string) string { return stem + s } }
 
 // fix writes a return into the spool; its name is given in the transaction that journals it.
 func (e *engine) fix(ctx context.Context, flow *Flow, file int64, kind string, d mappings.Dialect, fill func(*mappings.Writer) error) (answer, error) {
@@ -178,49 +137,6 @@ func (e *engine) lines(ctx context.Context, f *journal.File, what int, to func(*
 	}
 }
 
-// ack answers the intake: one row per row read; a file refused or repeated whole: one row, line 0.
-func (e *engine) ack(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout, whole bool) error {
-	rows := make([]ackRow, 0, page)
-	if err := gocsv.MarshalCSV([]ackRow{}, w); err != nil { // the titles
-		return err
-	}
-	flush := func() error {
-		defer func() { rows = rows[:0] }()
-		if len(rows) == 0 {
-			return nil
-		}
-		return gocsv.MarshalCSVWithoutHeaders(rows, w)
-	}
-	if whole {
-		state := f.State
-		if state != journal.FileDuplicate && state != journal.FileHeld {
-			state = journal.RowRejected
-		}
-		rows = append(rows, ackRow{State: state, Code: f.Code, Message: f.Message})
-		return flush()
-	}
-	err := e.lines(ctx, f, judged, func(l *journal.Line) error {
-		state, code, text := rowAnswer(f, l)
-		rows = append(rows, ackRow{Line: l.Line, Kind: l.Kind, Reference: l.Reference, Amount: decimal(l.Amount, lay.Dialect), Currency: l.Amount.Currency, State: state, Code: code, Message: text})
-		if len(rows) == page {
-			return flush()
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return flush()
-}
-
-// rowAnswer is what the intake says of a row: a good row of a held file is held with it.
-func rowAnswer(f *journal.File, l *journal.Line) (state, code, text string) {
-	if f.State == journal.FileHeld && l.State == journal.RowAccepted {
-		return journal.RowHeld, f.Code, f.Message
-	}
-	return l.State, l.Code, l.Message
-}
-
 func decimal(a payment.Amount, d mappings.Dialect) string {
 	if a.IsZero() {
 		return ""
@@ -232,26 +148,13 @@ func decimal(a payment.Amount, d mappings.Dialect) string {
 	return a.Decimal(mark)
 }
 
-// rejects gives the rejected rows back in the source's own layout, with the reasons: to be mended and dropped again.
-func (e *engine) rejects(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
-	if err := w.WriteHead(lay.Head, "nv_code", "nv_message"); err != nil {
-		return err
-	}
-	err := e.lines(ctx, f, answered, func(l *journal.Line) error {
-		if l.State != journal.RowRejected {
-			return nil
-		}
-		return w.WriteReject(l.Raw, l.Code, l.Message)
-	})
-	if err != nil {
-		return err
-	}
-	return w.WriteFoot(lay.Head, lay.Locale)
-}
-
 // result answers every row once all of them have their answer: the source's columns, then ours.
 func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer, lay layout) error {
-	if err := w.WriteHead(lay.Head, "nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"); err != nil {
+	titles := []string{"nv_state", "nv_code", "nv_message", "nv_payment_id", "nv_link", "nv_at", "nv_line"}
+	if lay.Parts {
+		titles = append(titles, "nv_part")
+	}
+	if err := w.WriteHead(lay.Head, titles...); err != nil {
 		return err
 	}
 	return e.lines(ctx, f, answered, func(l *journal.Line) error {
@@ -260,7 +163,11 @@ func (e *engine) result(ctx context.Context, f *journal.File, w *mappings.Writer
 		if l.Payment != "" && l.AnsweredAt > 0 {
 			at = l.AnsweredAt
 		}
-		return w.WriteEcho(l.Raw, state, code, text, l.PaymentID, l.Link, e.stamp(at), strconv.FormatInt(l.Line, 10))
+		cells := []string{state, code, text, l.PaymentID, l.Link, e.stamp(at), strconv.FormatInt(l.Line, 10)}
+		if lay.Parts {
+			cells = append(cells, l.Part)
+		}
+		return w.WriteEcho(l.Raw, cells...)
 	})
 }
 
@@ -372,7 +279,9 @@ func (r *report) answerFile(ctx context.Context, f *journal.File) error {
 			return err
 		}
 		for _, a := range answers {
-			a.Name = a.naming(f.Stem)
+			if err := a.name(tx, f.Stem); err != nil {
+				return err
+			}
 			if _, err := tx.AddDelivery(a.Delivery, numbered); err != nil {
 				return err
 			}
@@ -408,7 +317,10 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 		return err
 	}
 	seq := known.StatusSeq + 1
-	d := r.flow.Mapping.Dialect()
+	d, err := r.spoken(ctx)
+	if err != nil {
+		return err
+	}
 	a, err := r.fix(ctx, r.flow, 0, "status", d, func(w *mappings.Writer) error { return r.statusRows(ctx, known.StatusMark, upto, seq, w, d) })
 	if err != nil {
 		return err
@@ -440,6 +352,19 @@ func (r *report) status(ctx context.Context, hurry bool) error {
 		r.again = time.Nanosecond
 	}
 	return err
+}
+
+// spoken is the dialect of the flow's status files: that of the newest file that was read, else what the mapping declares.
+func (r *report) spoken(ctx context.Context) (mappings.Dialect, error) {
+	var lay layout
+	b, err := r.j.LastLayout(ctx, r.flow.Name)
+	if err == nil && len(b) > 0 {
+		err = json.Unmarshal(b, &lay)
+	}
+	if err != nil || len(b) == 0 {
+		return r.flow.Mapping.Dialect(), err
+	}
+	return lay.Dialect, nil
 }
 
 func (r *report) statusRows(ctx context.Context, after, upto, seq int64, w *mappings.Writer, d mappings.Dialect) error {

@@ -218,5 +218,11 @@ func (r *Reading) rest(yield func(*Document) bool) {
 	}
 }
 
+// Parted tells whether rows and requests are not one to one, or a request is one of several of its reference: answers then
+// name the part.
+func (m *Mapping) Parted() bool {
+	return m.Gathers() || len(m.parts) > 0 || m.ranked || m.byName["part"] != nil || m.byName["schedule.due"] != nil
+}
+
 // Gathers tells whether a document may hold rows between which rows of others stand.
 func (m *Mapping) Gathers() bool { return m.group != nil || m.records != nil }

@@ -241,3 +241,12 @@ func (tx *Tx) Supersede(f *File) error {
 	_, err := tx.exec("UPDATE file SET state = 'superseded' WHERE flow = ? AND name = ? AND id < ? AND state = 'held' AND code = 'NV-1005' AND judged = 0", f.Flow, []byte(f.Name), f.ID)
 	return err
 }
+
+// LastLayout is the layout of the newest file of a flow whose rows were read; nil when there is none.
+func (j *Journal) LastLayout(ctx context.Context, flow string) (layout []byte, err error) {
+	err = j.one(ctx, "SELECT layout FROM file WHERE flow = ? AND judged = 1 AND n_rows > 0 AND layout IS NOT NULL ORDER BY id DESC LIMIT 1", flow).Scan(&layout)
+	if errors.Is(err, ErrMissing) {
+		return nil, nil
+	}
+	return layout, err
+}

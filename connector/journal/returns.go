@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -126,6 +127,17 @@ func (l *Line) merge(more Line) {
 	}
 	*l = worst
 	l.parts = parts
+}
+
+// Parts are the names of a row's parts, joined by "|".
+func (l *Line) Parts() string {
+	var names []string
+	for _, p := range l.parts {
+		if p.Part != "" {
+			names = append(names, p.Part)
+		}
+	}
+	return strings.Join(names, "|")
 }
 
 // badness orders states by what a person must hear of first.

@@ -297,15 +297,6 @@ func (tx *Tx) Spoil(f *File, code, message string) error {
 	return err
 }
 
-// HoldOver holds the accepted rows of a staged file whose amount is above limit (minor units of currency).
-func (tx *Tx) HoldOver(f *File, currency string, limit int64, code, message string) (int64, error) {
-	if _, err := tx.exec(`UPDATE row SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND document IN
- (SELECT row_id FROM instruction WHERE file_id = ? AND currency = ? AND amount > ?)`, code, message, f.ID, currency, f.ID, currency, limit); err != nil {
-		return 0, err
-	}
-	return tx.exec("UPDATE instruction SET state = 'held', code = ?, message = ? WHERE file_id = ? AND state = 'accepted' AND currency = ? AND amount > ?", code, message, f.ID, currency, limit)
-}
-
 // Total is the sum of accepted instructions of one currency.
 type Total struct {
 	Currency   string
