@@ -389,6 +389,9 @@ func (d *dispatch) answer(it *journal.Item, out payment.Outcome) journal.Answer 
 	}
 	d.page(it, &a)
 	poll := d.now().Add(d.account.Poll)
+	if a.State == payment.Done && it.Target.ID > 0 && it.Operation != payment.Consult && !d.feeds() {
+		a.Touched, a.TouchedAt = it.Target.ID, poll.UnixMicro() // its new state is told soon, not when it would be read next
+	}
 	switch {
 	case a.State == payment.Pending, a.State == payment.Open && !d.feeds():
 		a.PollAt = poll.UnixMicro()

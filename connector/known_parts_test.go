@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -159,6 +160,27 @@ func TestOrderByTransaction(t *testing.T) {
 		_ = s.once()
 		if got := s.states(1); !slices.Equal(got, []string{"pending", "accepted"}) {
 			t.Errorf("rows %q: the second did not wait", got)
+		}
+	})
+}
+
+// What an operation of ours did to a request is told soon, though one that is paid is read but once a day.
+func TestOperationShowsInItsTarget(t *testing.T) {
+	const head = "Op;Ref;Dev;Montant;Tx;Part\n"
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newTill(t, txOps())
+		s.drop("a.csv", head+";A1;EUR;100,00;;\n")
+		_ = s.once()
+		g.pay("p1")
+		_ = s.once()
+		g.before = func(_ *payment.Instruction, g *till) {
+			r := g.requests["p1"]
+			r.State, r.UpdatedAt = payment.Refunded, time.Now()
+		}
+		s.drop("b.csv", head+"refund;A1;EUR;100,00;;\n")
+		s.run(5 * time.Minute)
+		if got := s.states(0); !slices.Equal(got, []string{"refunded", "done"}) {
+			t.Errorf("rows %q: the refund does not show in its request", got)
 		}
 	})
 }

@@ -196,7 +196,9 @@ type Answer struct {
 	LookAt                   int64          // of Uncertain: when a look-up is believed; 0 = a person decides
 	PollAt                   int64          // of an answer that is followed by polling: first poll; 0 = none
 	Page                     *Page          // of an open request whose PSP has no links: Digest and ExpiresAt; nil = none
-	Of                       *Item          // what it answers, as it was when it was sent; nil: the journal is asked
+	Touched                  int64          // of an operation that is done: the request it acted on, to be read again at TouchedAt; 0 = none
+	TouchedAt                int64
+	Of                       *Item // what it answers, as it was when it was sent; nil: the journal is asked
 }
 
 // asked is what an answer is held against.
@@ -252,6 +254,11 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		}
 		if a.LookAt > 0 {
 			if err := tx.SetDue("look", a.ID, k.account, a.LookAt, 0); err != nil {
+				return err
+			}
+		}
+		if a.Touched > 0 {
+			if err := tx.SetDue("poll", a.Touched, k.account, a.TouchedAt, 0); err != nil {
 				return err
 			}
 		}
