@@ -35,6 +35,7 @@ type app struct {
 	hooks     hooks
 
 	newJournal bool // run --new-journal
+	ballast    ballast
 }
 
 // hooks are asked at each act that a crash may cut short; tests end the process there. All nil in production.

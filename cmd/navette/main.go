@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // for hosts without zoneinfo
@@ -31,24 +30,19 @@ const (
 	exitLocked = 4 // another instance holds the state directory
 )
 
-// ballastBytes count as memory in use and are never touched, so no page of them exists. A row on its way leaves garbage, but
-// hardly anything lives long: without them the collector would run after every two or three megabytes, an eighth of all work.
-const ballastBytes = 6 << 20
-
 func main() {
-	debug.SetGCPercent(75) // memory before speed: the ERP's host has other work
-	ballast := make([]byte, ballastBytes)
+	debug.SetGCPercent(75)    // memory before speed: the ERP's host has other work
 	log.SetOutput(io.Discard) // net/http may write bytes a server sent unasked: they could hold a token
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	code := run(ctx, os.Args[1:], config.ReadEnvironment(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
-	runtime.KeepAlive(ballast)
 	os.Exit(code)
 }
 
 // run is the whole program with nothing of the process but what it is given; it returns the exit code.
 func run(ctx context.Context, args []string, env config.Environment, in io.Reader, out, errs io.Writer) int {
 	a := &app{env: env, in: in, out: out, errs: errs}
+	a.ballast.hold()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

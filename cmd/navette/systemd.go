@@ -107,10 +107,25 @@ func (a *app) outlook(o connector.Outlook, configDir string) string {
 	return strings.Join(parts, ", ")
 }
 
-// teller tells systemd the line of status when it changes.
+// waiting tells whether anything is on its way.
+func waiting(o connector.Outlook) bool {
+	for _, n := range o.Waiting {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// teller tells systemd the line of status when it changes, and keeps less in memory while nothing is on its way.
 func (a *app) teller(log zerolog.Logger, configDir string) func(connector.Outlook) {
 	told := ""
 	return func(o connector.Outlook) {
+		if waiting(o) {
+			a.ballast.hold()
+		} else if a.ballast.drop() {
+			giveBack(log)
+		}
 		if line := a.outlook(o, configDir); line != told {
 			told = line
 			if _, err := daemon.SdNotify(false, fmt.Sprintf("STATUS=%s", line)); err != nil {

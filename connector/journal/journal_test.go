@@ -146,6 +146,65 @@ func TestSendingIsOnceAndInOrder(t *testing.T) {
 	}
 }
 
+// TestAnswersOfWhatWasSent: who sent a request knows what it answers, and yet one about which somebody decided meanwhile is left
+// as it is. The events are the same as where the journal is asked.
+func TestAnswersOfWhatWasSent(t *testing.T) {
+	for _, decided := range []bool{false, true} {
+		var told [2][]journal.Event
+		for i, knows := range []bool{false, true} {
+			ctx := t.Context()
+			j := open(t, t.TempDir(), journal.Options{Now: func() time.Time { return time.UnixMicro(1_800_000_000_000_000) }})
+			f := take(t, j, "a", "R1", "R2", "R3")
+			list, err := j.Sendable(ctx, f.ID, 0, 1<<60, 10)
+			if err != nil || len(list) != 3 {
+				t.Fatalf("sendable: %d, %v; want 3", len(list), err)
+			}
+			var answers []journal.Answer
+			var ids []int64
+			for k := range list {
+				list[k].State = payment.Sending
+				a := journal.Answer{ID: list[k].ID, State: payment.Open, PaymentID: fmt.Sprint("p", k), Link: "https://pay.example"}
+				if k == 2 {
+					a = journal.Answer{ID: list[k].ID, State: payment.Refused, Code: "NV-2001", Message: "[x] no"}
+				}
+				if knows {
+					a.Of = &list[k]
+				}
+				answers, ids = append(answers, a), append(ids, list[k].ID)
+			}
+			if err := j.Do(ctx, func(tx *journal.Tx) error {
+				if _, err := tx.MarkSending(ids); err != nil || !decided {
+					return err
+				}
+				return tx.Exec("UPDATE instruction SET state = 'refused' WHERE id = ?", ids[1])
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Do(ctx, func(tx *journal.Tx) error { return tx.RecordAnswers(answers) }); err != nil {
+				t.Fatal(err)
+			}
+			want := []payment.State{payment.Open, payment.Open, payment.Refused}
+			if decided {
+				want[1] = payment.Refused
+			}
+			for k, id := range ids {
+				it, err := j.Item(ctx, id)
+				if err != nil || it.State != want[k] || (it.OwnPaymentID != "") != (want[k] == payment.Open) {
+					t.Errorf("knows %v, decided %v: row %d is %s %q, %v", knows, decided, k, it.State, it.OwnPaymentID, err)
+				}
+				events, err := j.EventsOf(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				told[i] = append(told[i], events...)
+			}
+		}
+		if len(told[0]) == 0 || fmt.Sprint(told[0]) != fmt.Sprint(told[1]) {
+			t.Errorf("decided %v: told\n%v\nand\n%v", decided, told[0], told[1])
+		}
+	}
+}
+
 // TestOneFailureSpoilsNoNeighbour: writes that share a commit fail alone.
 func TestOneFailureSpoilsNoNeighbour(t *testing.T) {
 	j := open(t, t.TempDir(), journal.Options{})
