@@ -209,7 +209,7 @@ type edit struct{ file, old, new string }
 var mutants = []mutant{
 	{"record after sending", []edit{
 		{"connector/dispatch.go", "marked, err = tx.MarkSending(list)", "marked, err = list, nil"},
-		{"connector/dispatch.go", "return tx.RecordAnswers(list) })", `
+		{"connector/record.go", "return tx.RecordAnswers(list) })", `
 	for i := range list {
 		if _, err := tx.MarkSending([]int64{list[i].ID}); err != nil {
 			return err
