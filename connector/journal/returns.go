@@ -285,7 +285,7 @@ func (tx *Tx) HasDelivery(file int64, kind string) (bool, error) {
 // written meanwhile.
 func (tx *Tx) TellLate(file, after int64) error {
 	_, err := tx.exec(`UPDATE event SET tell = 1 WHERE id > ? AND tell = 0 AND word IN ('sent', 'done', 'refused', 'authorised', 'paid', 'expired', 'cancelled', 'refunded', 'charged_back', 'settled')
- AND instruction_id IN (SELECT id FROM instruction WHERE file_id = ?)`, after, file)
+ AND EXISTS (SELECT 1 FROM instruction i WHERE i.id = event.instruction_id AND i.file_id = ?)`, after, file) // no list of a file's ids: it may be long
 	return err
 }
 

@@ -141,7 +141,7 @@ func (tx *Tx) Unstage(file int64, limit int) (int64, error) {
 	}
 	for _, q := range []string{
 		"DELETE FROM instruction WHERE row_id BETWEEN ? AND ? AND file_id = ? AND file_id IN (SELECT id FROM file WHERE judged = 0)",
-		"DELETE FROM personal WHERE row_id BETWEEN ? AND ? AND row_id IN (SELECT id FROM row WHERE file_id = ?)",
+		"DELETE FROM personal WHERE row_id BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM row r WHERE r.id = personal.row_id AND r.file_id = ?)",
 	} {
 		if _, err := tx.exec(q, first.Int64, last.Int64, file); err != nil {
 			return 0, err
