@@ -24,7 +24,7 @@ func (e *engine) decideLoop(ctx context.Context) error {
 				seen = at
 			}
 		}
-		pause := onGrid(500 * time.Millisecond)
+		pause := onGrid(time.Second)
 		if now := time.Now(); !now.Before(again) {
 			if in := e.tidy(ctx); in > 0 {
 				again, pause = now.Add(in), min(in, pause)

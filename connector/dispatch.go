@@ -103,7 +103,7 @@ func (d *dispatch) loop(ctx context.Context) error {
 	cursor := map[int64]int64{}
 	for ctx.Err() == nil {
 		stopped, err := d.stopped(ctx)
-		next := 30 * time.Second
+		next := onGrid(30 * time.Second)
 		if err == nil && !stopped {
 			var fed int
 			if fed, err = d.feed(ctx, cursor); err == nil {

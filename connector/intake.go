@@ -39,6 +39,7 @@ type intake struct {
 	open     map[string]bool // files told to be open in an office program
 	down     bool            // the folder could not be listed in this pass
 	idleAt   int64           // version of the journal in which no file of the flow was alive, and the flow not paused; 0 = none
+	watched  atomic.Bool     // each change of the folder wakes us
 	oldest   atomic.Int64    // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
 	marked   atomic.Int64    // newest event that the folder's marker tells of
 	sight    sight           // of its marker on a server; the engine's mu guards it

@@ -279,6 +279,9 @@ func (n *intake) run(ctx context.Context) error {
 		}
 		n.meter.listed(n.flow.Name, !n.down)
 		next := n.flow.Poll
+		if err == nil && n.watched.Load() && n.flow.Decisions == "" && n.oldest.Load() == 0 {
+			next = max(next, rarely)
+		}
 		if _, here := n.flow.Inbox.(transports.Watcher); here { // not servers: they are better asked one after another
 			next = onGrid(next)
 		}
@@ -292,6 +295,10 @@ func (n *intake) run(ctx context.Context) error {
 	return nil
 }
 
+// rarely is how often an empty folder is listed whose every change rings. The listing is the truth all the same: a ring may
+// get lost.
+const rarely = time.Minute
+
 // fatal tells an error after which nothing can be trusted: another instance writes the journal, or it is closed.
 func fatal(err error) bool {
 	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrClosed) || errors.Is(err, errCrash)
@@ -300,13 +307,26 @@ func fatal(err error) bool {
 // watch lets the folder ring; a lost watch is taken up again. The listing is the truth, so a missed ring only costs time.
 func (n *intake) watch(ctx context.Context, w transports.Watcher) error {
 	for ctx.Err() == nil {
+		n.watched.Store(n.rings(ctx))
 		err := w.Watch(ctx, n.flow.In, func() { n.wakeOne("intake:" + n.flow.Name) })
+		n.watched.Store(false)
 		if ctx.Err() == nil {
 			n.log.Debug().Str("event", "watch.lost").Err(err).Msg("polling until the folder can be watched again")
+			n.wakeOne("intake:" + n.flow.Name)
 			n.sleep(ctx, "watch:"+n.flow.Name, n.flow.Poll)
 		}
 	}
 	return nil
+}
+
+// rings tells whether all that writes to the folder writes on this machine: what others write to a share rings nowhere.
+func (n *intake) rings(ctx context.Context) bool {
+	s, ok := n.flow.Inbox.(transports.Sharer)
+	if !ok {
+		return false
+	}
+	kind, err := s.Shared(ctx, n.flow.In)
+	return err == nil && kind == ""
 }
 
 // soon asks a pass of the intake after d without holding `once` up.
@@ -330,7 +350,7 @@ func (r *report) run(ctx context.Context) error {
 		default:
 			r.alarms.clear(r.log, key)
 		}
-		next := time.Minute
+		next := onGrid(time.Minute)
 		if r.again > 0 {
 			next = min(next, r.again)
 		}

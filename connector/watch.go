@@ -26,26 +26,48 @@ type watch struct {
 	*engine
 	mark      int64                // last event counted
 	collected map[string]time.Time // by flow: when its returns were last looked for
+	seen      time.Time            // when the journal had last been written, as it was looked at; zero: look again
+	waits     bool                 // something did
 }
 
-// watchEvery is how often the watch looks. It rests longer where looking takes long.
-const watchEvery = 10 * time.Second
+// watchEvery is how often the watch looks. It rests longer where looking takes long, and up to watchRest where nothing waits
+// and nobody has written to the journal.
+const (
+	watchEvery = 10 * time.Second
+	watchRest  = time.Minute
+)
 
 func (w *watch) run(ctx context.Context) error {
 	w.collected = map[string]time.Time{}
 	if mark, err := w.j.LastEvent(ctx); err == nil {
 		w.mark = mark
 	}
+	var looked time.Time
 	for ctx.Err() == nil {
 		begun := time.Now()
+		if begun.Sub(looked) < watchRest && !w.waits && w.untouched() {
+			w.sleep(ctx, "watch", onGrid(watchEvery))
+			continue
+		}
+		looked = begun
+		at := w.j.Touched()
 		if err := w.pass(ctx); err != nil && ctx.Err() == nil {
 			w.alarms.report(w.log, "watch", err)
 		} else if err == nil {
 			w.alarms.clear(w.log, "watch")
 		}
-		w.sleep(ctx, "watch", max(watchEvery, 50*time.Since(begun)))
+		if w.seen = (time.Time{}); begun.Sub(at) > time.Second { // the file's clock may be as coarse as that
+			w.seen = at
+		}
+		w.sleep(ctx, "watch", max(onGrid(watchEvery), 50*time.Since(begun)))
 	}
 	return nil
+}
+
+// untouched tells that nobody has written to the journal since it was looked at.
+func (w *watch) untouched() bool {
+	at := w.j.Touched()
+	return !at.IsZero() && at.Equal(w.seen)
 }
 
 func (w *watch) pass(ctx context.Context) error {
@@ -85,6 +107,10 @@ func (w *watch) pass(ctx context.Context) error {
 		w.meter.disk(free, w.DiskFloor)
 	}
 	o.Troubles = len(w.alarms.list())
+	w.waits = len(waiting) > 0 || o.Troubles > 0
+	for _, n := range w.intakes {
+		w.waits = w.waits || n.oldest.Load() > 0
+	}
 	w.meter.troubles(o.Troubles)
 	if w.Tell != nil {
 		w.Tell(o)

@@ -16,7 +16,7 @@ import (
 
 // watchCheck is how often a watch makes sure that its folder is still the one at the path: a mount over it, or the
 // renaming of one above it, sends no event.
-const watchCheck = 2 * time.Second
+const watchCheck = 10 * time.Second
 
 // nextCheck is the time until the next check. All watches check at the same moments, so that an idle process wakes once.
 func nextCheck() time.Duration {
