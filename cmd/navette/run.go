@@ -85,7 +85,7 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	log.Info().Str("event", "started").Str("version", version).Int("flows", len(cfg.Flows)).Str("listen", web.address).Msg("navette is running")
 	sd.notify(daemon.SdNotifyReady)
 	defer sd.feed(ctx, j)()
-	defer time.AfterFunc(10*time.Second, func() { giveBack(log) }).Stop()
+	defer time.AfterFunc(5*time.Second, func() { giveBack(log) }).Stop()
 	for {
 		ended := make(chan error, 1)
 		running, stop := context.WithCancel(ctx)
