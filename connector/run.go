@@ -307,12 +307,16 @@ func fatal(err error) bool {
 // watch lets the folder ring; a lost watch is taken up again. The listing is the truth, so a missed ring only costs time.
 func (n *intake) watch(ctx context.Context, w transports.Watcher) error {
 	for ctx.Err() == nil {
-		n.watched.Store(n.rings(ctx))
-		err := w.Watch(ctx, n.flow.In, func() { n.wakeOne("intake:" + n.flow.Name) })
-		n.watched.Store(false)
+		rings := n.rings(ctx)
+		err := w.Watch(ctx, n.flow.In, func() { // the first time once the watch stands
+			n.watched.Store(rings)
+			n.wakeOne("intake:" + n.flow.Name)
+		})
+		if n.watched.Swap(false) {
+			n.wakeOne("intake:" + n.flow.Name)
+		}
 		if ctx.Err() == nil {
 			n.log.Debug().Str("event", "watch.lost").Err(err).Msg("polling until the folder can be watched again")
-			n.wakeOne("intake:" + n.flow.Name)
 			n.sleep(ctx, "watch:"+n.flow.Name, n.flow.Poll)
 		}
 	}
