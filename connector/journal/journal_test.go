@@ -146,6 +146,36 @@ func TestSendingIsOnceAndInOrder(t *testing.T) {
 	}
 }
 
+// TestUnstageForgetsTheOrder: rows that are staged anew, perhaps by a mapping that gathers none, are read by themselves.
+func TestUnstageForgetsTheOrder(t *testing.T) {
+	ctx := t.Context()
+	j := open(t, t.TempDir(), journal.Options{})
+	var f journal.File
+	do := func(fn func(tx *journal.Tx) error) {
+		t.Helper()
+		if err := j.Do(ctx, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stage := func(line int64) {
+		do(func(tx *journal.Tx) error {
+			return tx.Stage(&f, []journal.Staged{{Rows: []journal.Row{{Line: line, State: journal.RowRejected}}}})
+		})
+	}
+	do(func(tx *journal.Tx) (err error) {
+		f, err = tx.NewFile(journal.File{Flow: "a", Account: "psp", Name: "x.csv", Place: "/in/x.csv"}, func(id int64) string { return fmt.Sprint("/in/.c-", id) })
+		return err
+	})
+	stage(2)
+	do(func(tx *journal.Tx) error { return tx.Order(f.ID, 0, 1<<60) })
+	do(func(tx *journal.Tx) error { _, err := tx.Unstage(f.ID, 100); return err })
+	stage(3)
+	rows, err := j.Rows(ctx, f.ID, 0, 10)
+	if err != nil || len(rows) != 1 || rows[0].Line != 3 {
+		t.Errorf("rows %v, %v; want the one of line 3", rows, err)
+	}
+}
+
 // TestAnswersOfWhatWasSent: who sent a request knows what it answers, and yet one about which somebody decided meanwhile is left
 // as it is. The events are the same as where the journal is asked.
 func TestAnswersOfWhatWasSent(t *testing.T) {

@@ -139,6 +139,9 @@ func (tx *Tx) Unstage(file int64, limit int) (int64, error) {
 	if err := tx.one("SELECT min(id), max(id) FROM (SELECT id FROM row WHERE file_id = ? ORDER BY id LIMIT ?) r", file, limit).Scan(&first, &last); err != nil || !first.Valid {
 		return 0, err
 	}
+	if _, err := tx.exec("DELETE FROM row_order WHERE file_id = ? AND file_id IN (SELECT id FROM file WHERE judged = 0)", file); err != nil { // the mapping that is to stage it anew may gather no rows
+		return 0, err
+	}
 	for _, q := range []string{
 		"DELETE FROM instruction WHERE row_id BETWEEN ? AND ? AND file_id = ? AND file_id IN (SELECT id FROM file WHERE judged = 0)",
 		"DELETE FROM personal WHERE row_id BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM row r WHERE r.id = personal.row_id AND r.file_id = ?)",
