@@ -57,3 +57,16 @@ func TestShares(t *testing.T) {
 		t.Errorf("opened again, not told:\n%s", log.String())
 	}
 }
+
+// What other machines write rings nowhere: only a folder of this machine is listed rarely while its watch stands.
+func TestOnlyThisMachineRings(t *testing.T) {
+	for kind, want := range map[string]bool{"": true, "nfs": false, "smb": false, "fuse": false, "other": false} {
+		n := &intake{flow: &Flow{Inbox: &onShare{kind: kind}}}
+		if got := n.rings(t.Context()); got != want {
+			t.Errorf("a folder on %q: rings %v, want %v", kind, got, want)
+		}
+	}
+	if (&intake{flow: &Flow{Inbox: ownedBox{}}}).rings(t.Context()) {
+		t.Error("a place that cannot tell is taken for one that rings")
+	}
+}
