@@ -120,7 +120,7 @@ func BenchmarkRow(b *testing.B) {
 		j := open(b)
 		f := stage(b, j, b.N)
 		if err := j.Do(b.Context(), func(tx *journal.Tx) error {
-			return errors.Join(tx.Exec("UPDATE instruction SET state = 'expired'"), tx.Exec("UPDATE file SET state = 'done'"))
+			return errors.Join(tx.Exec("UPDATE instruction SET state = 'expired', finished = 1"), tx.Exec("UPDATE file SET state = 'done'"))
 		}); err != nil {
 			b.Fatal(err)
 		}

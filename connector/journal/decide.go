@@ -96,7 +96,7 @@ func (tx *Tx) Decide(it *Item, to payment.State, code, text string) error {
 	if to.Answered() {
 		answered = tx.Now
 	}
-	n, err := tx.exec("UPDATE instruction SET state = ?, code = ?, message = ?, answered_at = ?, not_before = 0 WHERE id = ? AND state = ?", string(to), code, text, answered, it.ID, string(it.State))
+	n, err := tx.exec("UPDATE instruction SET state = ?, finished = ?, code = ?, message = ?, answered_at = ?, not_before = 0 WHERE id = ? AND state = ?", string(to), to.Answered(), code, text, answered, it.ID, string(it.State))
 	if err != nil {
 		return err
 	}
@@ -335,11 +335,11 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 	case "":
 	case RowRejected, RowSkipped, RowDuplicate:
 		files = " AND n_rejected + n_skipped + n_duplicate > 0"
-		rows = columns + "FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE r.file_id = ? AND r.state IN ('rejected', 'skipped', 'duplicate') AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.id LIMIT ?"
+		rows = columns + "FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE r.file_id = ? AND r.state <> 'accepted' AND r.state <> 'held' AND (? = '' OR coalesce(i.state, r.state) = ?) ORDER BY r.id LIMIT ?"
 	default:
 		if !payment.State(state).Answered() {
 			files = " AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')"
-			rows = columns + "FROM instruction i CROSS JOIN row r ON r.id = i.row_id JOIN file f ON f.id = i.file_id WHERE i.file_id = ? AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND (? = '' OR i.state = ?) ORDER BY i.id LIMIT ?"
+			rows = columns + "FROM instruction i CROSS JOIN row r ON r.id = i.row_id JOIN file f ON f.id = i.file_id WHERE i.file_id = ? AND i.finished = 0 AND (? = '' OR i.state = ?) ORDER BY i.id LIMIT ?"
 			break
 		}
 		var n int64
@@ -413,7 +413,7 @@ func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
 // RowsOf lists the rows of a reference that became no instruction: rejected, skipped, duplicate.
 func (j *Journal) RowsOf(ctx context.Context, ref string) (list []Entry, err error) {
 	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, r.state, r.code, r.message FROM row r JOIN file f ON f.id = r.file_id
- WHERE r.reference = ? AND r.state IN ('rejected', 'skipped', 'duplicate') AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
+ WHERE r.reference = ? AND r.state <> 'accepted' AND r.state <> 'held' AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
 		var e Entry
 		var name []byte
 		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)

@@ -88,7 +88,7 @@ func (j *Journal) items(ctx context.Context, where string, args ...any) (list []
 // the flows in paused.
 func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) (list []int64, err error) {
 	err = j.each(ctx, `SELECT f.id FROM file f LEFT JOIN flow w ON w.name = f.flow WHERE f.state = 'accepted' AND f.account = ? AND f.send_after <= ? AND coalesce(w.paused, '') <> 'all'
- AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')) ORDER BY f.id`, []any{account, now}, func(r *sql.Rows) error {
+ AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.finished = 0) ORDER BY f.id`, []any{account, now}, func(r *sql.Rows) error {
 		var id int64
 		err := r.Scan(&id)
 		list = append(list, id)
@@ -107,9 +107,9 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 		return nil, err
 	}
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
- FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.not_before <= ? AND i.waits = 0
+ FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.finished = 0 AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
-  AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
+  AND e.finished = 0 AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
 		list = append(list, Item{State: payment.Accepted, FileID: file})
 		it := &list[len(list)-1]
 		var amount sql.NullInt64
@@ -222,7 +222,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		return err
 	}
 	events := make([]Event, 0, len(list))
-	updates := make([]any, 0, len(list)*8)
+	updates := make([]any, 0, len(list)*9)
 	for _, a := range list {
 		k, ok := find[a.ID]
 		if !ok {
@@ -239,7 +239,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if a.TransactionID != "" {
 			transaction = a.TransactionID
 		}
-		updates = append(updates, a.ID, a.PaymentID, a.Link, string(a.State), a.Code, a.Message, transaction, answered)
+		updates = append(updates, a.ID, a.PaymentID, a.Link, string(a.State), a.State.Answered(), a.Code, a.Message, transaction, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
 			PaymentID: a.PaymentID, TransactionID: a.TransactionID, PSPState: a.PSPState, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
 			Tell: k.fixed && a.State.Answered()}
@@ -268,8 +268,8 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 			}
 		}
 	}
-	if err := tx.packed(8, 3, updates, func(tuples string) string {
-		return "WITH v (id, payment_id, link) AS (VALUES " + tuples + `) UPDATE instruction SET state = ?, code = ?, message = ?, transaction_id = coalesce(?, instruction.transaction_id), answered_at = ?,
+	if err := tx.packed(9, 3, updates, func(tuples string) string {
+		return "WITH v (id, payment_id, link) AS (VALUES " + tuples + `) UPDATE instruction SET state = ?, finished = ?, code = ?, message = ?, transaction_id = coalesce(?, instruction.transaction_id), answered_at = ?,
  payment_id = v.payment_id, link = v.link FROM v WHERE instruction.id = v.id`
 	}); err != nil {
 		return err
@@ -358,7 +358,7 @@ func anys(list []int64) []any {
 // many there were.
 func (tx *Tx) Interrupted(account string, lookAt int64, code, message string) (int, error) {
 	var list []Answer
-	err := tx.each("SELECT i.id FROM instruction i WHERE i.state = 'sending' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND i.account = ?", []any{account}, func(r *sql.Rows) error {
+	err := tx.each("SELECT i.id FROM instruction i WHERE i.state = 'sending' AND i.finished = 0 AND i.account = ?", []any{account}, func(r *sql.Rows) error {
 		a := Answer{State: payment.Uncertain, LookAt: lookAt, Code: code, Message: message}
 		err := r.Scan(&a.ID)
 		list = append(list, a)
@@ -462,7 +462,7 @@ func (j *Journal) Known(ctx context.Context, account, paymentID string) (bool, e
 // Doubtful tells whether the account has anything in flight or in doubt, whose PSP id is not known yet.
 func (j *Journal) Doubtful(ctx context.Context, account string) (bool, error) {
 	var n int64
-	err := j.one(ctx, "SELECT id FROM instruction WHERE state IN ('sending', 'uncertain') AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND account = ? LIMIT 1", account).Scan(&n)
+	err := j.one(ctx, "SELECT id FROM instruction WHERE state IN ('sending', 'uncertain') AND finished = 0 AND account = ? LIMIT 1", account).Scan(&n)
 	if errors.Is(err, ErrMissing) {
 		return false, nil
 	}

@@ -149,8 +149,8 @@ func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, 
 	if happened == nil {
 		return true, effect, nil
 	}
-	if _, err := tx.exec("UPDATE instruction SET state = ?, paid = ?, refunded = ?, method = ?, transaction_id = ?, link = CASE WHEN ? = '' THEN link ELSE ? END WHERE id = ?",
-		string(next.State), next.Paid, next.Refunded, next.Method, next.TransactionID, n.Now.Link, n.Now.Link, it.ID); err != nil {
+	if _, err := tx.exec("UPDATE instruction SET state = ?, finished = ?, paid = ?, refunded = ?, method = ?, transaction_id = ?, link = CASE WHEN ? = '' THEN link ELSE ? END WHERE id = ?",
+		string(next.State), next.State.Answered(), next.Paid, next.Refunded, next.Method, next.TransactionID, n.Now.Link, n.Now.Link, it.ID); err != nil {
 		return true, 0, err
 	}
 	at := micro(n.OccurredAt)

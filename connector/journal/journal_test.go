@@ -206,7 +206,7 @@ func TestAnswersOfWhatWasSent(t *testing.T) {
 				if _, err := tx.MarkSending(ids); err != nil || !decided {
 					return err
 				}
-				return tx.Exec("UPDATE instruction SET state = 'refused' WHERE id = ?", ids[1])
+				return tx.Exec("UPDATE instruction SET state = 'refused', finished = 1 WHERE id = ?", ids[1])
 			}); err != nil {
 				t.Fatal(err)
 			}

@@ -166,9 +166,9 @@ func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
 // person or a look-up: held or in doubt themselves, or behind another row or a cancel that is.
 // It is one statement, one moment: a row on its way from doubt to being sent again is never missed by both.
 func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful bool, err error) {
-	const exists = `EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = ? AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')`
+	const exists = `EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = ? AND i.finished = 0`
 	const free = ` AND (i.state = 'sending' OR i.state = 'accepted' AND i.waits = 0 AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id
- WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account AND e.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND e.state IN ('held', 'uncertain', 'pending')
+ WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account AND e.finished = 0 AND e.state IN ('held', 'uncertain', 'pending')
  AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1))`
 	var worst int
 	err = j.one(ctx, "SELECT CASE WHEN "+exists+free+") THEN 2 WHEN "+exists+") THEN 1 ELSE 0 END", file, file).Scan(&worst)
@@ -318,7 +318,7 @@ func (j *Journal) FilesAwaiting(ctx context.Context, flow string) ([]File, error
 // Finish moves accepted files to done that have nothing left to answer or to publish.
 func (tx *Tx) Finish(flow string) error {
 	_, err := tx.exec(`UPDATE file SET state = 'done' WHERE flow = ? AND state = 'accepted' AND result_fixed = 1 AND place <> claim AND state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')
- AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = file.id AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending'))
+ AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = file.id AND i.finished = 0)
  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.file_id = file.id AND d.state = 'fixed')`, flow)
 	return err
 }

@@ -190,6 +190,18 @@ CREATE INDEX delivery_status ON delivery (flow, fixed_at) WHERE kind = 'status';
 -- The rows of a file by line, where its documents gather rows that stand apart: their ids go by document.
 CREATE TABLE row_order (file_id BIGINT NOT NULL, line BIGINT NOT NULL, row_id BIGINT NOT NULL, PRIMARY KEY (file_id, line, row_id));
 `,
+	// A condition of an index is looked at with every write of a column it names, and the entry written anew. finished is 1
+	// where the state is answered (payment.State.Answered): to send an instruction no longer touches the index.
+	`
+ALTER TABLE instruction ADD COLUMN finished BIGINT NOT NULL DEFAULT 0;
+UPDATE instruction SET finished = 1 WHERE state NOT IN ('accepted', 'held', 'sending', 'uncertain', 'pending');
+DROP INDEX instruction_unfinished;
+CREATE INDEX instruction_unfinished ON instruction (file_id, id) WHERE finished = 0;
+DROP INDEX row_closed;
+DROP INDEX row_closed_file;
+CREATE INDEX row_closed ON row (reference) WHERE state <> 'accepted' AND state <> 'held';
+CREATE INDEX row_closed_file ON row (file_id, id) WHERE state <> 'accepted' AND state <> 'held';
+`,
 }
 
 func (j *Journal) migrate(tx *Tx) error {

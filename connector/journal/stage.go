@@ -310,7 +310,7 @@ type Total struct {
 // Totals sums the accepted instructions of a staged file by currency, with those that go on by themselves once their
 // target is known. It sorts nothing: a million rows take no memory.
 func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err error) {
-	err = j.each(ctx, "SELECT DISTINCT currency FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') AND amount IS NOT NULL", []any{file}, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT DISTINCT currency FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL", []any{file}, func(r *sql.Rows) error {
 		var t Total
 		err := r.Scan(&t.Currency)
 		list = append(list, t)
@@ -321,7 +321,7 @@ func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err err
 	}
 	for i := range list {
 		t := &list[i]
-		if err := j.one(ctx, `SELECT sum(amount), max(amount), count(*) FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')
+		if err := j.one(ctx, `SELECT sum(amount), max(amount), count(*) FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0
  AND amount IS NOT NULL AND currency = ?`, file, t.Currency).Scan(&t.Minor, &t.Max, &t.Count); err != nil {
 			return nil, err
 		}

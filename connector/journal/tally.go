@@ -89,7 +89,7 @@ func (j *Journal) tallied(ctx context.Context, flow string, into map[string]int6
 		return err
 	}
 	if moving <= counted {
-		if err := j.one(ctx, `SELECT count(*) FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.state = 'sending' AND i.state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')
+		if err := j.one(ctx, `SELECT count(*) FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.state = 'sending' AND i.finished = 0
  AND f.flow = ? AND f.state = 'accepted' AND f.state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone')`, flow).Scan(&sending); err != nil {
 			return err
 		}

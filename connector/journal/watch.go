@@ -19,7 +19,7 @@ type Waiting struct {
 // with what was done.
 func (j *Journal) Waiting(ctx context.Context) (list []Waiting, err error) {
 	err = j.each(ctx, "SELECT w.flow, w.account, w.state, w.n, coalesce(f.received_at, 0) FROM (SELECT flow, account, state, count(*) AS n, min(file_id) AS first FROM instruction "+
-		"WHERE state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') GROUP BY flow, account, state) w LEFT JOIN file f ON f.id = w.first", nil, func(s *sql.Rows) error {
+		"WHERE finished = 0 GROUP BY flow, account, state) w LEFT JOIN file f ON f.id = w.first", nil, func(s *sql.Rows) error {
 		var w Waiting
 		err := s.Scan(&w.Flow, &w.Account, &w.State, &w.N, &w.Oldest)
 		list = append(list, w)
