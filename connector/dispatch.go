@@ -108,13 +108,8 @@ func (d *dispatch) loop(ctx context.Context) error {
 			var fed int
 			if fed, err = d.feed(ctx, cursor); err == nil {
 				var soon time.Duration
-				if soon, err = d.doubts(ctx); soon > 0 {
+				if soon, err = d.chores(ctx); soon > 0 {
 					next = min(next, soon)
-				}
-				if err == nil {
-					if soon, err = d.waiting(ctx); soon > 0 {
-						next = min(next, soon)
-					}
 				}
 			}
 			if fed > 0 {
@@ -133,6 +128,29 @@ func (d *dispatch) loop(ctx context.Context) error {
 		d.sleep(ctx, "dispatch:"+d.account.Account, next)
 	}
 	return nil
+}
+
+// chores does what is due beside feeding: doubts, and what waits for something that happens elsewhere. It tells how long
+// until there is more to do, 0 = nothing is due.
+func (d *dispatch) chores(ctx context.Context) (next time.Duration, err error) {
+	at, err := d.j.NextDue(ctx, d.account.Account, "look", dueReplace, dueTarget)
+	if err != nil {
+		return 0, err
+	}
+	for i, do := range [...]func(int64) (time.Duration, error){
+		func(due int64) (time.Duration, error) { return d.doubts(ctx, due) },
+		func(due int64) (time.Duration, error) { return d.waiting(ctx, dueReplace, due, d.replace) },
+		func(due int64) (time.Duration, error) { return d.waiting(ctx, dueTarget, due, d.target) },
+	} {
+		soon, err := do(at[i])
+		if err != nil {
+			return 0, err
+		}
+		if soon > 0 && (next == 0 || soon < next) {
+			next = soon
+		}
+	}
+	return next, nil
 }
 
 // feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one

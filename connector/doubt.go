@@ -53,9 +53,12 @@ func (d *dispatch) unknown(it *journal.Item, err error) journal.Answer {
 	return journal.Answer{ID: it.ID, State: payment.Uncertain, Code: "NV-2101", Message: message.New("NV-2101.lost").In(d.lang), LookAt: d.lookAt(sent, now)}
 }
 
-// doubts settles what is due to be looked up; it tells when the next is due.
-func (d *dispatch) doubts(ctx context.Context) (next time.Duration, err error) {
+// doubts settles what is due to be looked up. due is when the first is, 0 = none; it tells how long until there is more to do.
+func (d *dispatch) doubts(ctx context.Context, due int64) (next time.Duration, err error) {
 	now := d.now().UnixMicro()
+	if due == 0 || due > now {
+		return until(due, now), nil
+	}
 	list, err := d.j.DueBefore(ctx, "look", d.account.Account, now, d.account.Concurrency*4)
 	if err != nil {
 		return 0, err
@@ -71,17 +74,15 @@ func (d *dispatch) doubts(ctx context.Context) (next time.Duration, err error) {
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return 0, err
+	return time.Millisecond, errors.Join(errs...)
+}
+
+// until is how long it is until something is due; 0: nothing is.
+func until(due, now int64) time.Duration {
+	if due == 0 {
+		return 0
 	}
-	if len(list) > 0 {
-		return time.Millisecond, nil
-	}
-	at, err := d.j.NextDue(ctx, "look", d.account.Account)
-	if err != nil || at == 0 {
-		return 0, err
-	}
-	return max(time.Duration(at-now)*time.Microsecond, time.Millisecond), nil
+	return max(time.Duration(due-now)*time.Microsecond, time.Millisecond)
 }
 
 // settle decides one doubt: found is adopted, twice absent is sent again under the same key, else it stays with a person.

@@ -21,30 +21,22 @@ const (
 	leisure    = 30 * time.Second
 )
 
-// waiting looks at what is due to be looked at; it tells when the next is due.
-func (d *dispatch) waiting(ctx context.Context) (next time.Duration, err error) {
-	for kind, look := range map[string]func(context.Context, journal.Due) error{dueReplace: d.replace, dueTarget: d.target} {
-		list, err := d.j.DueBefore(ctx, kind, d.account.Account, d.now().UnixMicro(), page)
-		if err != nil {
-			return 0, err
-		}
-		for _, due := range list {
-			if err := look(ctx, due); err != nil {
-				return 0, fmt.Errorf("%s i%d: %w", kind, due.Subject, err)
-			}
-		}
-		at, err := d.j.NextDue(ctx, kind, d.account.Account)
-		if err != nil {
-			return 0, err
-		}
-		if at > 0 {
-			soon := max(journal.Time(at).Sub(d.now()), time.Millisecond)
-			if next == 0 || soon < next {
-				next = soon
-			}
+// waiting looks at what is due to be looked at. due is when the first of a kind is, 0 = none; it tells how long until there is more to do.
+func (d *dispatch) waiting(ctx context.Context, kind string, due int64, look func(context.Context, journal.Due) error) (next time.Duration, err error) {
+	now := d.now().UnixMicro()
+	if due == 0 || due > now {
+		return until(due, now), nil
+	}
+	list, err := d.j.DueBefore(ctx, kind, d.account.Account, now, page)
+	if err != nil {
+		return 0, err
+	}
+	for _, due := range list {
+		if err := look(ctx, due); err != nil {
+			return 0, fmt.Errorf("%s i%d: %w", kind, due.Subject, err)
 		}
 	}
-	return next, nil
+	return time.Millisecond, nil
 }
 
 // replace brings a request that replaces an open one (on_known: replace_unpaid) a step on: cancel the old one, read it

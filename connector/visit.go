@@ -188,16 +188,13 @@ func (e *engine) sent(ctx context.Context, patient time.Duration, note func(erro
 				return false
 			}
 		}
-		at, err := e.j.NextDue(ctx, "look", d.account.Account)
+		due, err := e.j.NextDue(ctx, d.account.Account, "look", dueReplace, dueTarget)
 		note(err)
-		if at > 0 && journal.Time(at).Sub(now) <= patient {
+		look, replace, named := due[0], due[1], due[2]
+		if look > 0 && journal.Time(look).Sub(now) <= patient {
 			return false
 		}
-		at, err = e.j.NextDue(ctx, dueReplace, d.account.Account)
-		note(err)
-		named, err := e.j.NextDue(ctx, dueTarget, d.account.Account)
-		note(err)
-		if at > 0 && journal.Time(at).Sub(now) <= 2*glance || named > 0 && named <= now.UnixMicro() { // it goes on by itself soon
+		if replace > 0 && journal.Time(replace).Sub(now) <= 2*glance || named > 0 && named <= now.UnixMicro() { // it goes on by itself soon
 			e.wakeOne("dispatch:" + d.account.Account)
 			return false
 		}

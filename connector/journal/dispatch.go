@@ -407,9 +407,14 @@ func (j *Journal) DueBefore(ctx context.Context, kind, account string, at int64,
 	return list, err
 }
 
-// NextDue tells when the next thing of a kind is due for an account; 0 when nothing is.
-func (j *Journal) NextDue(ctx context.Context, kind, account string) (at int64, err error) {
-	err = j.one(ctx, "SELECT coalesce(min(at), 0) FROM due WHERE account = ? AND kind = ?", account, kind).Scan(&at)
+// NextDue tells when the next thing of each kind is due for an account, in the order of kinds; 0 when nothing is.
+func (j *Journal) NextDue(ctx context.Context, account string, kinds ...string) ([]int64, error) {
+	const first = "coalesce((SELECT min(at) FROM due WHERE account = ? AND kind = ?), 0)"
+	at, args, to := make([]int64, len(kinds)), make([]any, 0, 2*len(kinds)), make([]any, len(kinds))
+	for i, kind := range kinds {
+		args, to[i] = append(args, account, kind), &at[i]
+	}
+	err := j.one(ctx, "SELECT "+first+strings.Repeat(", "+first, len(kinds)-1), args...).Scan(to...)
 	return at, err
 }
 
