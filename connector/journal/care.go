@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 )
 
@@ -63,7 +62,7 @@ func (j *Journal) Sums(ctx context.Context, to func(digest, owner string) error)
 		"SELECT sha256, 'f' || min(id) FROM file WHERE sha256 <> '' GROUP BY sha256",
 		"SELECT sha256, 'd' || min(id) FROM delivery d WHERE sha256 <> '' AND NOT EXISTS (SELECT 1 FROM file f WHERE f.sha256 = d.sha256) GROUP BY sha256",
 	} {
-		err := j.each(ctx, q, nil, func(r *sql.Rows) error {
+		err := j.each(ctx, q, nil, func(r Record) error {
 			var digest, owner string
 			if err := r.Scan(&digest, &owner); err != nil {
 				return err

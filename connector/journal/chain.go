@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"iter"
 	"strconv"
 )
 
@@ -102,32 +103,42 @@ const wrongs = 50
 // CheckChain walks the whole chain with its events; its memory does not grow with them. Findings are in the Chain, the
 // error is that of reading.
 func (j *Journal) CheckChain(ctx context.Context) (c Chain, err error) {
-	conn, err := j.d.Readers.Conn(ctx)
+	conn, err := j.d.Readers.Take(ctx)
 	if err != nil {
 		return c, fmt.Errorf("journal: %w", err)
 	}
-	defer conn.Close()
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one moment for everything read below
-	if err != nil {
+	defer j.d.Readers.Put(conn)
+	if _, err := conn.Exec(ctx, "BEGIN"); err != nil { // one moment for everything read below
 		return c, fmt.Errorf("journal: %w", err)
 	}
-	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	defer func() {
+		_, back := conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, back)
+	}()
 	var last int64
-	if err := tx.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM event), (SELECT value FROM counter WHERE name = 'event')").Scan(&c.Events, &last); err != nil {
+	if err := conn.Each(ctx, "SELECT (SELECT count(*) FROM event), (SELECT value FROM counter WHERE name = 'event')", nil, func(r Record) error { return r.Scan(&c.Events, &last) }); err != nil {
 		return c, fmt.Errorf("journal: %w", err)
 	}
 	w := &walk{Chain: &c}
-	links, err := tx.QueryContext(ctx, "SELECT id, first, digest FROM chain ORDER BY id")
-	if err != nil {
+	var failed error
+	next, stop := iter.Pull(func(yield func(Event) bool) {
+		failed = conn.Each(ctx, j.d.Bind("SELECT "+chained+" FROM event WHERE id >= coalesce((SELECT min(first) FROM chain), ?) ORDER BY id"), []any{last + 1}, func(r Record) error {
+			e, err := w.event(r)
+			if err == nil && !yield(e) {
+				err = errEnough
+			}
+			return err
+		})
+	})
+	defer stop()
+	w.more = func() (Event, bool, error) {
+		e, ok := next()
+		return e, ok, failed
+	}
+	if err := conn.Each(ctx, "SELECT id, first, digest FROM chain ORDER BY id", nil, w.link); err != nil {
 		return c, fmt.Errorf("journal: %w", err)
 	}
-	defer links.Close()
-	events, err := tx.QueryContext(ctx, j.d.Bind("SELECT "+chained+" FROM event WHERE id >= coalesce((SELECT min(first) FROM chain), ?) ORDER BY id"), last+1)
-	if err != nil {
-		return c, fmt.Errorf("journal: %w", err)
-	}
-	defer events.Close()
-	if err := w.along(links, events); err != nil {
+	if err := w.end(); err != nil {
 		return c, err
 	}
 	if c.Records > 0 && c.Last != last {
@@ -139,8 +150,10 @@ func (j *Journal) CheckChain(ctx context.Context) (c Chain, err error) {
 // walk goes along the records of the chain and the events beside them.
 type walk struct {
 	*Chain
-	next     Event
-	has, end bool
+	before    string // digest of the record before
+	more      func() (Event, bool, error)
+	next      Event
+	has, done bool
 }
 
 func (w *walk) wrong(format string, args ...any) {
@@ -149,45 +162,45 @@ func (w *walk) wrong(format string, args ...any) {
 	}
 }
 
-func (w *walk) along(links, events *sql.Rows) error {
-	before := ""
-	for links.Next() {
-		var id, first int64
-		var digest string
-		if err := links.Scan(&id, &first, &digest); err != nil {
-			return err
-		}
-		if w.Records == 0 {
-			w.From = first
-		} else if first != w.Last+1 {
-			w.wrong("events %d to %d stand under no record of the chain", w.Last+1, first-1)
-		}
-		w.Records++
-		h, n := newLink(before), int64(0)
-		for {
-			if err := w.peek(events); err != nil {
-				return err
-			}
-			if !w.has || w.next.ID > id {
-				break
-			}
-			if w.has = false; w.next.ID >= first { // those before first were told above
-				h.add(&w.next)
-				n++
-			}
-		}
-		switch {
-		case n != id-first+1:
-			w.wrong("events %d to %d: %d of %d are there", first, id, n, id-first+1)
-		case h.sum() != digest:
-			w.wrong("events %d to %d are not what was written: one of them, or a record of the chain, was changed", first, id)
-		}
-		before, w.Last, w.Digest = digest, id, digest
-	}
-	if err := links.Err(); err != nil {
+// link holds one record of the chain against its events.
+func (w *walk) link(r Record) error {
+	var id, first int64
+	var digest string
+	if err := r.Scan(&id, &first, &digest); err != nil {
 		return err
 	}
-	if err := w.peek(events); err != nil {
+	if w.Records == 0 {
+		w.From = first
+	} else if first != w.Last+1 {
+		w.wrong("events %d to %d stand under no record of the chain", w.Last+1, first-1)
+	}
+	w.Records++
+	h, n := newLink(w.before), int64(0)
+	for {
+		if err := w.peek(); err != nil {
+			return err
+		}
+		if !w.has || w.next.ID > id {
+			break
+		}
+		if w.has = false; w.next.ID >= first { // those before first were told above
+			h.add(&w.next)
+			n++
+		}
+	}
+	switch {
+	case n != id-first+1:
+		w.wrong("events %d to %d: %d of %d are there", first, id, n, id-first+1)
+	case h.sum() != digest:
+		w.wrong("events %d to %d are not what was written: one of them, or a record of the chain, was changed", first, id)
+	}
+	w.before, w.Last, w.Digest = digest, id, digest
+	return nil
+}
+
+// end looks for events behind the last record.
+func (w *walk) end() error {
+	if err := w.peek(); err != nil {
 		return err
 	}
 	if w.has && w.Records > 0 {
@@ -197,25 +210,24 @@ func (w *walk) along(links, events *sql.Rows) error {
 }
 
 // peek has the next event at hand, if there is one.
-func (w *walk) peek(events *sql.Rows) error {
-	if w.has || w.end {
+func (w *walk) peek() (err error) {
+	if w.has || w.done {
 		return nil
 	}
-	if !events.Next() {
-		w.end = true
-		return events.Err()
-	}
+	w.next, w.has, err = w.more()
+	w.done = !w.has
+	return err
+}
+
+func (w *walk) event(r Record) (e Event, err error) {
 	var amount sql.NullInt64
-	e := &w.next
-	*e = Event{}
-	if err := events.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
+	if err := r.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
 		&e.OccurredAt, &e.RecordedAt, &e.Code, &e.Reason, &e.PSPEvent, &e.PSPState); err != nil {
-		return fmt.Errorf("journal: event: %w", err)
+		return e, fmt.Errorf("journal: event: %w", err)
 	}
 	e.Amount.Minor = amount.Int64
 	if amount.Valid == e.Amount.IsZero() { // an amount of nothing and no amount are told apart by the currency alone
 		w.wrong("event %d: its amount was changed", e.ID)
 	}
-	w.has = true
-	return nil
+	return e, nil
 }

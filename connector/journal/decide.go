@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -24,14 +23,14 @@ type Command struct {
 
 // WriteCommand journals a command, beside the daemon if there is one.
 func (j *Journal) WriteCommand(ctx context.Context, c Command) (id int64, err error) {
-	conn, err := j.d.Writer.Conn(ctx)
+	conn, err := j.d.Writer.Take(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
-	defer conn.Close()
-	err = conn.QueryRowContext(ctx, j.d.Bind(`INSERT INTO command (id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, state)
+	defer j.d.Writer.Put(conn)
+	err = conn.Each(ctx, j.d.Bind(`INSERT INTO command (id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, state)
  SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, 'new' FROM command RETURNING id`),
-		c.Verb, c.Subject, c.Argument, c.Reason, c.ActorKind, c.ActorID, c.ActorName, micro(j.now())).Scan(&id)
+		[]any{c.Verb, c.Subject, c.Argument, c.Reason, c.ActorKind, c.ActorID, c.ActorName, micro(j.now())}, func(r Record) error { return r.Scan(&id) })
 	if err != nil {
 		return 0, fmt.Errorf("journal: write the command: %w", err)
 	}
@@ -40,7 +39,7 @@ func (j *Journal) WriteCommand(ctx context.Context, c Command) (id int64, err er
 
 const commandColumns = "id, verb, subject, argument, reason, actor_kind, actor_id, actor_name, written_at, applied_at, state, result"
 
-func (c *Command) scan(row interface{ Scan(...any) error }) error {
+func (c *Command) scan(row Record) error {
 	return row.Scan(&c.ID, &c.Verb, &c.Subject, &c.Argument, &c.Reason, &c.ActorKind, &c.ActorID, &c.ActorName, &c.WrittenAt, &c.AppliedAt, &c.State, &c.Result)
 }
 
@@ -52,7 +51,7 @@ func (j *Journal) Command(ctx context.Context, id int64) (c Command, err error) 
 
 // NewCommands lists what waits to be applied, oldest first.
 func (j *Journal) NewCommands(ctx context.Context) (list []Command, err error) {
-	err = j.each(ctx, "SELECT "+commandColumns+" FROM command WHERE state = 'new' ORDER BY id LIMIT 100", nil, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT "+commandColumns+" FROM command WHERE state = 'new' ORDER BY id LIMIT 100", nil, func(r Record) error {
 		var c Command
 		err := c.scan(r)
 		list = append(list, c)
@@ -152,7 +151,7 @@ func firstOf(a, b string) string {
 
 // Approve notes a first release of what needs a second person, and tells who else has released it before.
 func (tx *Tx) Approve(subject string, c *Command) (others []string, err error) {
-	if err := tx.each("SELECT actor_name FROM approval WHERE subject = ? AND actor_id <> ? ORDER BY at", []any{subject, c.ActorID}, func(r *sql.Rows) error {
+	if err := tx.each("SELECT actor_name FROM approval WHERE subject = ? AND actor_id <> ? ORDER BY at", []any{subject, c.ActorID}, func(r Record) error {
 		var name string
 		err := r.Scan(&name)
 		others = append(others, name)
@@ -220,7 +219,7 @@ func (tx *Tx) Replay(f *File) (id int64, err error) {
 // OfRow lists the instructions of the document a row belongs to: of each part the newest revision.
 func (tx *Tx) OfRow(row int64) (list []Item, err error) {
 	err = tx.each("SELECT "+itemColumns+itemFrom+`i.row_id = (SELECT document FROM row WHERE id = ?)
- AND NOT EXISTS (SELECT 1 FROM instruction n WHERE n.row_id = i.row_id AND n.revision_of = i.id) ORDER BY i.id`, []any{row}, func(r *sql.Rows) error {
+ AND NOT EXISTS (SELECT 1 FROM instruction n WHERE n.row_id = i.row_id AND n.revision_of = i.id) ORDER BY i.id`, []any{row}, func(r Record) error {
 		list = append(list, Item{})
 		return list[len(list)-1].scan(r)
 	})
@@ -229,7 +228,7 @@ func (tx *Tx) OfRow(row int64) (list []Item, err error) {
 
 // OfFile lists up to limit instructions of a file in a state, behind after.
 func (tx *Tx) OfFile(file, after int64, state payment.State, limit int) (list []Item, err error) {
-	err = tx.each("SELECT "+itemColumns+itemFrom+"i.file_id = ? AND i.id > ? AND i.state = ? ORDER BY i.id LIMIT ?", []any{file, after, string(state), limit}, func(r *sql.Rows) error {
+	err = tx.each("SELECT "+itemColumns+itemFrom+"i.file_id = ? AND i.id > ? AND i.state = ? ORDER BY i.id LIMIT ?", []any{file, after, string(state), limit}, func(r Record) error {
 		list = append(list, Item{})
 		return list[len(list)-1].scan(r)
 	})
@@ -305,8 +304,8 @@ func (j *Journal) FlowStatus(ctx context.Context, flow string) (s Status, err er
 	if s.Flow, err = j.Flow(ctx, flow); err != nil {
 		return s, err
 	}
-	into := func(m map[string]int64) func(*sql.Rows) error {
-		return func(r *sql.Rows) error {
+	into := func(m map[string]int64) func(Record) error {
+		return func(r Record) error {
 			var state string
 			var n int64
 			err := r.Scan(&state, &n)
@@ -348,7 +347,7 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 		}
 	}
 	var ids []int64
-	if err := j.each(ctx, "SELECT id FROM file WHERE judged = 1 AND (? = '' OR flow = ?)"+files+" ORDER BY id DESC", []any{flow, flow}, func(r *sql.Rows) error {
+	if err := j.each(ctx, "SELECT id FROM file WHERE judged = 1 AND (? = '' OR flow = ?)"+files+" ORDER BY id DESC", []any{flow, flow}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		ids = append(ids, id)
@@ -360,7 +359,7 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 		if len(list) >= limit {
 			break
 		}
-		err := j.each(ctx, rows, []any{id, state, state, limit - len(list)}, func(r *sql.Rows) error {
+		err := j.each(ctx, rows, []any{id, state, state, limit - len(list)}, func(r Record) error {
 			var e Entry
 			var name []byte
 			err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
@@ -380,7 +379,7 @@ func (j *Journal) Entries(ctx context.Context, flow, state string, limit int) (l
 func (j *Journal) Coded(ctx context.Context, flow, state, code string, limit int) (list []Entry, err error) {
 	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, coalesce(i.state, r.state), CASE WHEN i.id IS NULL THEN r.code ELSE i.code END, CASE WHEN i.id IS NULL THEN r.message ELSE i.message END
  FROM row r JOIN file f ON f.id = r.file_id LEFT JOIN instruction i ON i.row_id = r.id WHERE f.judged = 1 AND (? = '' OR f.flow = ?) AND (? = '' OR coalesce(i.state, r.state) = ?)
- AND CASE WHEN i.id IS NULL THEN r.code ELSE i.code END = ? ORDER BY r.id DESC LIMIT ?`, []any{flow, flow, state, state, code, limit}, func(r *sql.Rows) error {
+ AND CASE WHEN i.id IS NULL THEN r.code ELSE i.code END = ? ORDER BY r.id DESC LIMIT ?`, []any{flow, flow, state, state, code, limit}, func(r Record) error {
 		var e Entry
 		var name []byte
 		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
@@ -413,7 +412,7 @@ func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
 // RowsOf lists the rows of a reference that became no instruction: rejected, skipped, duplicate.
 func (j *Journal) RowsOf(ctx context.Context, ref string) (list []Entry, err error) {
 	err = j.each(ctx, `SELECT r.id, r.line, f.flow, f.name, r.kind, r.reference, r.state, r.code, r.message FROM row r JOIN file f ON f.id = r.file_id
- WHERE r.reference = ? AND r.state <> 'accepted' AND r.state <> 'held' AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r *sql.Rows) error {
+ WHERE r.reference = ? AND r.state <> 'accepted' AND r.state <> 'held' AND f.judged = 1 AND NOT EXISTS (SELECT 1 FROM instruction i WHERE i.row_id = r.document) ORDER BY r.id`, []any{ref}, func(r Record) error {
 		var e Entry
 		var name []byte
 		err := r.Scan(&e.RowID, &e.Line, &e.Flow, &name, &e.Kind, &e.Reference, &e.State, &e.Code, &e.Text)
@@ -438,7 +437,7 @@ func (j *Journal) Ready(ctx context.Context) error {
 // Doubt puts an instruction that a look-up held back into doubt, so that a person can resolve it.
 func (tx *Tx) Doubt(id int64) error {
 	changes := map[tallyKey]int64{}
-	err := tx.each("UPDATE instruction SET state = 'uncertain' WHERE id = ? AND state = 'held' AND code = 'NV-2102' RETURNING flow", []any{id}, func(r *sql.Rows) error {
+	err := tx.each("UPDATE instruction SET state = 'uncertain' WHERE id = ? AND state = 'held' AND code = 'NV-2102' RETURNING flow", []any{id}, func(r Record) error {
 		var flow string
 		err := r.Scan(&flow)
 		changes[tallyKey{flow, payment.Held}]--

@@ -35,40 +35,32 @@ const itemColumns = `i.id, i.file_id, i.row_id, i.line, i.flow, i.account, i.nam
 
 const itemFrom = " FROM instruction i JOIN file f ON f.id = i.file_id LEFT JOIN personal p ON p.row_id = i.row_id WHERE "
 
-func (it *Item) scan(row interface{ Scan(...any) error }) error {
+func (it *Item) scan(row Record) error {
 	var amount sql.NullInt64
 	var currency string
 	var body, customer, name sql.RawBytes
-	var b, c, n []byte
-	dest := []any{&it.ID, &it.FileID, &it.RowID, &it.Source.Line, &it.Source.Flow, &it.Account, &it.Namespace, &it.Kind, &it.Operation, &it.Reference, &it.Part, &it.Lane, &it.Revision, &it.Key, &amount, &currency,
-		&it.State, &it.Code, &it.Message, &b, &it.OwnPaymentID, &it.OwnTransaction, &it.Link, &it.Method, &it.Paid, &it.Refunded, &it.Attempts, &it.SentAt, &it.AnsweredAt, &it.RevisionOf, &it.Fingerprint, &c, &n}
-	if _, ok := row.(*sql.Rows); ok { // no copy: decoded at once
-		dest[19], dest[31], dest[32] = &body, &customer, &name
-	}
-	if err := row.Scan(dest...); err != nil {
+	if err := row.Scan(&it.ID, &it.FileID, &it.RowID, &it.Source.Line, &it.Source.Flow, &it.Account, &it.Namespace, &it.Kind, &it.Operation, &it.Reference, &it.Part, &it.Lane, &it.Revision, &it.Key, &amount, &currency,
+		&it.State, &it.Code, &it.Message, &body, &it.OwnPaymentID, &it.OwnTransaction, &it.Link, &it.Method, &it.Paid, &it.Refunded, &it.Attempts, &it.SentAt, &it.AnsweredAt, &it.RevisionOf, &it.Fingerprint, &customer, &name); err != nil {
 		return err
-	}
-	if body != nil || customer != nil || name != nil {
-		b, c, n = body, customer, name
 	}
 	if amount.Valid {
 		it.Amount = payment.Amount{Minor: amount.Int64, Currency: currency}
 	}
-	it.Source.File = string(n)
-	decodeBody(b, &it.Instruction)
-	decodeCustomer(c, &it.Customer)
+	it.Source.File = string(name)
+	decodeBody(body, &it.Instruction)
+	decodeCustomer(customer, &it.Customer)
 	return nil
 }
 
 // Item reads one instruction; ErrMissing when there is none.
 func (tx *Tx) Item(id int64) (it Item, err error) {
-	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.id = ?", id))
+	err = tx.one("SELECT "+itemColumns+itemFrom+"i.id = ?", id).into(it.scan)
 	return it, err
 }
 
 // Item reads one instruction; ErrMissing when there is none.
 func (j *Journal) Item(ctx context.Context, id int64) (it Item, err error) {
-	if err = it.scan(j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id)); err == nil && it.Kind == payment.Operate {
+	if err = j.one(ctx, "SELECT "+itemColumns+itemFrom+"i.id = ?", id).into(it.scan); err == nil && it.Kind == payment.Operate {
 		if it.Target, err = j.TargetOf(ctx, &it.Instruction); err == nil {
 			it.Trace, err = j.traceOf(ctx, &it)
 		}
@@ -77,7 +69,7 @@ func (j *Journal) Item(ctx context.Context, id int64) (it Item, err error) {
 }
 
 func (j *Journal) items(ctx context.Context, where string, args ...any) (list []Item, err error) {
-	err = j.each(ctx, "SELECT "+itemColumns+itemFrom+where, args, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT "+itemColumns+itemFrom+where, args, func(r Record) error {
 		list = append(list, Item{})
 		return list[len(list)-1].scan(r)
 	})
@@ -88,7 +80,7 @@ func (j *Journal) items(ctx context.Context, where string, args ...any) (list []
 // the flows in paused.
 func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) (list []int64, err error) {
 	err = j.each(ctx, `SELECT f.id FROM file f LEFT JOIN flow w ON w.name = f.flow WHERE f.state = 'accepted' AND f.account = ? AND f.send_after <= ? AND coalesce(w.paused, '') <> 'all'
- AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.finished = 0) ORDER BY f.id`, []any{account, now}, func(r *sql.Rows) error {
+ AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.finished = 0) ORDER BY f.id`, []any{account, now}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		list = append(list, id)
@@ -109,7 +101,7 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
  FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.finished = 0 AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
-  AND e.finished = 0 AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r *sql.Rows) error {
+  AND e.finished = 0 AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1) ORDER BY i.id LIMIT ?`, []any{file, after, now, limit}, func(r Record) error {
 		list = append(list, Item{State: payment.Accepted, FileID: file})
 		it := &list[len(list)-1]
 		var amount sql.NullInt64
@@ -180,7 +172,7 @@ func (tx *Tx) Unsend(list []int64, notBefore int64) error {
 	if len(list) == 0 {
 		return nil
 	}
-	_, err := tx.conn.ExecContext(tx.ctx, tx.j.d.Bind(`UPDATE instruction SET state = 'accepted', not_before = ? WHERE id IN (`+ids(list)+`) AND state IN ('sending', 'uncertain')`), notBefore)
+	_, err := tx.direct(`UPDATE instruction SET state = 'accepted', not_before = ? WHERE id IN (`+ids(list)+`) AND state IN ('sending', 'uncertain')`, []any{notBefore}, nil)
 	return err
 }
 
@@ -300,7 +292,7 @@ func (tx *Tx) asked(list []Answer) (map[int64]asked, error) {
 	}
 	clear(find)
 	for _, part := range parted(numbers) {
-		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part), func(r *sql.Rows) error {
+		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part), func(r Record) error {
 			var id int64
 			var k asked
 			var amount sql.NullInt64
@@ -358,7 +350,7 @@ func anys(list []int64) []any {
 // many there were.
 func (tx *Tx) Interrupted(account string, lookAt int64, code, message string) (int, error) {
 	var list []Answer
-	err := tx.each("SELECT i.id FROM instruction i WHERE i.state = 'sending' AND i.finished = 0 AND i.account = ?", []any{account}, func(r *sql.Rows) error {
+	err := tx.each("SELECT i.id FROM instruction i WHERE i.state = 'sending' AND i.finished = 0 AND i.account = ?", []any{account}, func(r Record) error {
 		a := Answer{State: payment.Uncertain, LookAt: lookAt, Code: code, Message: message}
 		err := r.Scan(&a.ID)
 		list = append(list, a)
@@ -398,7 +390,7 @@ func (tx *Tx) ClearDue(kind string, subject int64) error {
 
 // DueBefore lists what is due for an account by a time, oldest first.
 func (j *Journal) DueBefore(ctx context.Context, kind, account string, at int64, limit int) (list []Due, err error) {
-	err = j.each(ctx, "SELECT kind, subject, account, at, n FROM due WHERE account = ? AND kind = ? AND at <= ? ORDER BY at LIMIT ?", []any{account, kind, at, limit}, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT kind, subject, account, at, n FROM due WHERE account = ? AND kind = ? AND at <= ? ORDER BY at LIMIT ?", []any{account, kind, at, limit}, func(r Record) error {
 		var d Due
 		err := r.Scan(&d.Kind, &d.Subject, &d.Account, &d.At, &d.N)
 		list = append(list, d)
@@ -420,7 +412,7 @@ func (j *Journal) NextDue(ctx context.Context, account string, kinds ...string) 
 
 // ByPayment finds the request an account's PSP knows by an id; ErrMissing when none is.
 func (tx *Tx) ByPayment(account, paymentID string) (it Item, err error) {
-	err = it.scan(tx.one("SELECT "+itemColumns+itemFrom+"i.id = (SELECT max(m.id) FROM instruction m WHERE m.payment_id = ? AND m.payment_id <> '' AND m.account = ? AND m.kind = 'request')", paymentID, account))
+	err = tx.one("SELECT "+itemColumns+itemFrom+"i.id = (SELECT max(m.id) FROM instruction m WHERE m.payment_id = ? AND m.payment_id <> '' AND m.account = ? AND m.kind = 'request')", paymentID, account).into(it.scan)
 	return it, err
 }
 
@@ -435,7 +427,7 @@ func (tx *Tx) Note(account string, n Notice) (known bool, err error) {
 
 // Notices lists the notifications of an account that were not followed up yet, oldest first.
 func (j *Journal) Notices(ctx context.Context, account string, limit int) (list []Notice, err error) {
-	err = j.each(ctx, "SELECT notice_id, payment_id, transaction_id FROM notice WHERE account = ? AND done = 0 ORDER BY received_at, notice_id LIMIT ?", []any{account, limit}, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT notice_id, payment_id, transaction_id FROM notice WHERE account = ? AND done = 0 ORDER BY received_at, notice_id LIMIT ?", []any{account, limit}, func(r Record) error {
 		var n Notice
 		err := r.Scan(&n.ID, &n.PaymentID, &n.TransactionID)
 		list = append(list, n)

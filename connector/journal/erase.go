@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -113,7 +112,7 @@ const parts = 500
 // documents are those of rows, and the files they are in.
 func (tx *Tx) documents(rows []int64) (docs, files []int64, err error) {
 	for part := range slices.Chunk(rows, parts) {
-		err := tx.direct("SELECT DISTINCT document, file_id FROM row WHERE id IN ("+ids(part)+")", func(r *sql.Rows) error {
+		err := tx.list("SELECT DISTINCT document, file_id FROM row WHERE id IN ("+ids(part)+")", func(r Record) error {
 			var doc, file int64
 			err := r.Scan(&doc, &file)
 			docs, files = append(docs, doc), append(files, file)
@@ -130,7 +129,7 @@ func (tx *Tx) documents(rows []int64) (docs, files []int64, err error) {
 
 // settled refuses documents of which something may still happen.
 func (tx *Tx) settled(docs []int64) error {
-	return tx.direct("SELECT row_id, state FROM instruction WHERE row_id IN ("+ids(docs)+") ORDER BY id", func(r *sql.Rows) error {
+	return tx.list("SELECT row_id, state FROM instruction WHERE row_id IN ("+ids(docs)+") ORDER BY id", func(r Record) error {
 		var row int64
 		var state payment.State
 		if err := r.Scan(&row, &state); err != nil {
@@ -176,7 +175,7 @@ func (tx *Tx) holding(files []File, docs []int64) (list []Delivery, err error) {
 	}
 	var told []int64 // when something happened to the documents
 	for part := range slices.Chunk(docs, parts) {
-		err := tx.direct("SELECT DISTINCT e.recorded_at FROM event e JOIN instruction i ON i.id = e.instruction_id WHERE i.row_id IN ("+ids(part)+")", func(r *sql.Rows) error {
+		err := tx.list("SELECT DISTINCT e.recorded_at FROM event e JOIN instruction i ON i.id = e.instruction_id WHERE i.row_id IN ("+ids(part)+")", func(r Record) error {
 			var at int64
 			err := r.Scan(&at)
 			told = append(told, at)
@@ -279,7 +278,7 @@ func (tx *Tx) blank(docs []int64, strip Strip) (rows int64, err error) {
 	}
 	var heads, parts []kept
 	in := "(" + ids(docs) + ")"
-	if err := tx.direct("SELECT row_id, fields, body FROM personal WHERE row_id IN "+in, func(r *sql.Rows) error {
+	if err := tx.list("SELECT row_id, fields, body FROM personal WHERE row_id IN "+in, func(r Record) error {
 		var k kept
 		err := r.Scan(&k.id, &k.fields, &k.body)
 		heads = append(heads, k)
@@ -287,7 +286,7 @@ func (tx *Tx) blank(docs []int64, strip Strip) (rows int64, err error) {
 	}); err != nil {
 		return 0, err
 	}
-	if err := tx.direct("SELECT id, body FROM instruction WHERE body IS NOT NULL AND row_id IN "+in, func(r *sql.Rows) error {
+	if err := tx.list("SELECT id, body FROM instruction WHERE body IS NOT NULL AND row_id IN "+in, func(r Record) error {
 		var k kept
 		err := r.Scan(&k.id, &k.body)
 		parts = append(parts, k)
@@ -328,7 +327,7 @@ func (tx *Tx) blankFile(f *File, strip Strip) error {
 func (tx *Tx) forgetWords(docs []int64) error {
 	var words []string
 	for part := range slices.Chunk(docs, parts) {
-		if err := tx.direct("SELECT customer FROM personal WHERE customer IS NOT NULL AND row_id IN ("+ids(part)+")", func(r *sql.Rows) error {
+		if err := tx.list("SELECT customer FROM personal WHERE customer IS NOT NULL AND row_id IN ("+ids(part)+")", func(r Record) error {
 			var b []byte
 			if err := r.Scan(&b); err != nil {
 				return err
@@ -412,7 +411,7 @@ func (tx *Tx) kept(digest string) error {
 
 // Pending lists digests whose bytes are to leave the spool.
 func (j *Journal) Pending(ctx context.Context, limit int) (list []string, err error) {
-	err = j.each(ctx, "SELECT what FROM erased WHERE gone = 0 ORDER BY what LIMIT ?", []any{limit}, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT what FROM erased WHERE gone = 0 ORDER BY what LIMIT ?", []any{limit}, func(r Record) error {
 		var d string
 		err := r.Scan(&d)
 		list = append(list, d)
@@ -458,26 +457,8 @@ func (j *Journal) Unscrubbed(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// direct runs a query that is written for this once (numbers of ours in it) and not kept prepared.
-func (tx *Tx) direct(query string, to func(*sql.Rows) error) error {
-	rows, err := tx.conn.QueryContext(tx.ctx, tx.j.d.Bind(query))
-	if err != nil {
-		return fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	return collect(rows, to)
-}
-
-// run is direct for what returns no rows; it tells how many it changed.
-func (tx *Tx) run(query string) (int64, error) {
-	r, err := tx.conn.ExecContext(tx.ctx, tx.j.d.Bind(query))
-	if err != nil {
-		return 0, fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	return r.RowsAffected()
-}
-
 func (tx *Tx) deliveries(where string, args ...any) (list []Delivery, err error) {
-	err = tx.each("SELECT "+deliveryColumns+" FROM delivery WHERE "+where, args, func(r *sql.Rows) error {
+	err = tx.each("SELECT "+deliveryColumns+" FROM delivery WHERE "+where, args, func(r Record) error {
 		var d Delivery
 		err := d.scan(r)
 		list = append(list, d)
@@ -485,3 +466,12 @@ func (tx *Tx) deliveries(where string, args ...any) (list []Delivery, err error)
 	})
 	return list, err
 }
+
+// list is each for a query with numbers of ours in it.
+func (tx *Tx) list(query string, to func(Record) error) error {
+	_, err := tx.direct(query, nil, to)
+	return err
+}
+
+// run is list for what returns no rows; it tells how many it changed.
+func (tx *Tx) run(query string) (int64, error) { return tx.direct(query, nil, nil) }

@@ -84,7 +84,7 @@ const eventColumns = `e.id, e.instruction_id, e.flow, e.account, e.word, e.state
  e.occurred_at, e.recorded_at, e.code, e.reason, e.psp_event, e.tell, e.psp_state, i.reference, i.part, f.name, i.line, i.row_id, i.file_id
  FROM event e JOIN instruction i ON i.id = e.instruction_id JOIN file f ON f.id = i.file_id WHERE `
 
-func (e *Event) scan(r *sql.Rows) error {
+func (e *Event) scan(r Record) error {
 	var amount sql.NullInt64
 	var name []byte
 	err := r.Scan(&e.ID, &e.InstructionID, &e.Flow, &e.Account, &e.Word, &e.State, &e.Previous, &amount, &e.Amount.Currency, &e.Moved, &e.Method, &e.PaymentID, &e.TransactionID,
@@ -99,7 +99,7 @@ func (e *Event) scan(r *sql.Rows) error {
 }
 
 func (j *Journal) events(ctx context.Context, where string, args ...any) (list []Event, err error) {
-	err = j.each(ctx, "SELECT "+eventColumns+where, args, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT "+eventColumns+where, args, func(r Record) error {
 		list = append(list, Event{})
 		return list[len(list)-1].scan(r)
 	})
@@ -164,7 +164,7 @@ func (tx *Tx) Apply(account string, n payment.Change, late string) (known bool, 
 		n := 0
 		changes := map[tallyKey]int64{}
 		if err := tx.each(`UPDATE instruction SET state = 'held', code = 'NV-1404', message = ? WHERE lane = ? AND part = ? AND kind = 'request' AND account = ? AND namespace = ? AND id > ? AND state = 'accepted'
- RETURNING flow, (SELECT judged FROM file WHERE file.id = instruction.file_id)`, []any{late, it.Lane, it.Part, account, it.Namespace, it.ID}, func(r *sql.Rows) error {
+ RETURNING flow, (SELECT judged FROM file WHERE file.id = instruction.file_id)`, []any{late, it.Lane, it.Part, account, it.Namespace, it.ID}, func(r Record) error {
 			var flow string
 			var judged bool
 			err := r.Scan(&flow, &judged)
@@ -236,7 +236,7 @@ func (tx *Tx) KeepStray(account string, n payment.Change, body []byte) error {
 
 // StraysOf lists kept news of one payment, oldest first.
 func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
-	err = tx.each("SELECT payment_id, psp_event, body FROM stray WHERE account = ? AND payment_id = ? ORDER BY received_at, psp_event", []any{account, paymentID}, func(r *sql.Rows) error {
+	err = tx.each("SELECT payment_id, psp_event, body FROM stray WHERE account = ? AND payment_id = ? ORDER BY received_at, psp_event", []any{account, paymentID}, func(r Record) error {
 		var s Stray
 		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
 		list = append(list, s)
@@ -248,7 +248,7 @@ func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
 // Strays lists kept news whose payment is known by now.
 func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
 	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
- (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.payment_id <> '' AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r *sql.Rows) error {
+ (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.payment_id <> '' AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r Record) error {
 		var s Stray
 		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
 		list = append(list, s)

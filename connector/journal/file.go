@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,7 +46,7 @@ type File struct {
 const fileColumns = `id, flow, account, name, stem, claim, place, markers, state, code, message, size, mtime, sha256, mapping, layout,
  received_at, judged_at, deadline, send_after, released, judged, result_fixed, n_rows, n_left_out, n_accepted, n_held, n_rejected, n_skipped, n_duplicate, dropped_by`
 
-func (f *File) scan(row interface{ Scan(...any) error }) error {
+func (f *File) scan(row Record) error {
 	var name, claim, place []byte
 	err := row.Scan(&f.ID, &f.Flow, &f.Account, &name, &f.Stem, &claim, &place, &f.Markers, &f.State, &f.Code, &f.Message, &f.Size, &f.ModTime, &f.SHA256, &f.Mapping, &f.Layout,
 		&f.ReceivedAt, &f.JudgedAt, &f.Deadline, &f.SendAfter, &f.Released, &f.Judged, &f.ResultFixed, &f.Rows, &f.LeftOut, &f.Accepted, &f.Held, &f.Rejected, &f.Skipped, &f.DuplicateRows, &f.DroppedBy)
@@ -111,7 +110,7 @@ func (j *Journal) File(ctx context.Context, id int64) (f File, err error) {
 
 // Files lists files by a condition of ours, in the order they came.
 func (j *Journal) files(ctx context.Context, where string, args ...any) (list []File, err error) {
-	err = j.each(ctx, "SELECT "+fileColumns+" FROM file WHERE "+where, args, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT "+fileColumns+" FROM file WHERE "+where, args, func(r Record) error {
 		var f File
 		err := f.scan(r)
 		list = append(list, f)
@@ -176,7 +175,7 @@ type Flow struct {
 
 const flowColumns = "name, paused, approved, last_file_at, status_seq, status_mark, status_at"
 
-func (f *Flow) scan(row interface{ Scan(...any) error }) error {
+func (f *Flow) scan(row Record) error {
 	return row.Scan(&f.Name, &f.Paused, &f.Approved, &f.LastFileAt, &f.StatusSeq, &f.StatusMark, &f.StatusAt)
 }
 

@@ -7,13 +7,11 @@ package journal
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -32,14 +30,13 @@ var (
 
 // Dialect is what a database engine spells in its own way.
 type Dialect struct {
-	Name  string
-	Blob  string // type of byte strings
-	ID    string // type of numbers that are a table's own key
-	Begin string // begins a writing transaction
-	Bind  func(sql string) string
-	// ReadOnly opens a second pool for readers.
-	Readers *sql.DB
-	Writer  *sql.DB
+	Name    string
+	Blob    string // type of byte strings
+	ID      string // type of numbers that are a table's own key
+	Begin   string // begins a writing transaction
+	Bind    func(sql string) string
+	Readers Pool
+	Writer  Pool             // of one connection; the owner keeps it
 	Release func() error     // gives the lock up, after the pools are closed
 	Touched func() time.Time // when any process last wrote, as the file system tells; nil or zero: it cannot be told
 	Care    *Care            // nil: this engine's own tools do it
@@ -62,7 +59,6 @@ type Journal struct {
 	quit  chan struct{}
 	done  chan struct{}
 	fault func(op string) error
-	kept  sync.Map // query -> *sql.Stmt of the readers
 
 	version atomic.Int64
 }
@@ -85,11 +81,10 @@ type job struct {
 
 // Tx is one write of the journal. It is valid within the function that gets it.
 type Tx struct {
-	ctx   context.Context
-	j     *Journal
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	Now   int64 // microseconds since 1970, the same for the whole transaction
+	ctx  context.Context
+	j    *Journal
+	conn Conn
+	Now  int64 // microseconds since 1970, the same for the whole transaction
 }
 
 // Open takes an opened dialect (see packages sqlite and postgres), migrates the schema, raises the epoch and starts the
@@ -106,13 +101,14 @@ func Open(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 	if owner == "" {
 		owner = randomID()
 	}
-	conn, err := d.Writer.Conn(ctx)
+	conn, err := d.Writer.Take(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	tx := &Tx{ctx: context.WithoutCancel(ctx), j: j, conn: conn, stmts: map[string]*sql.Stmt{}, Now: micro(j.now())}
+	tx := &Tx{ctx: context.WithoutCancel(ctx), j: j, conn: conn, Now: micro(j.now())}
 	if err := j.migrate(tx); err != nil {
-		return nil, errors.Join(err, conn.Close())
+		d.Writer.Put(conn)
+		return nil, err
 	}
 	err = tx.atomic(func() error {
 		if err := tx.one("SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
@@ -125,7 +121,8 @@ func Open(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("take over the journal: %w", err), conn.Close())
+		d.Writer.Put(conn)
+		return nil, fmt.Errorf("take over the journal: %w", err)
 	}
 	go j.write(tx)
 	return j, nil
@@ -138,7 +135,7 @@ func View(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 		j.now = time.Now
 	}
 	var version int
-	if err := d.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'schema'").Scan(&version); err != nil {
+	if err := j.one(ctx, "SELECT value FROM meta WHERE name = 'schema'").Scan(&version); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
 	if version > len(migrations) {
@@ -147,7 +144,7 @@ func View(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 	if version < len(migrations) {
 		return nil, fmt.Errorf("%w (schema %d of %d): start the service once", ErrOlder, version, len(migrations))
 	}
-	if err := d.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
+	if err := j.one(ctx, "SELECT value FROM meta WHERE name = 'journal'").Scan(&j.ID); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
 	return j, nil
@@ -212,8 +209,7 @@ func (j *Journal) Touched() time.Time {
 // write is the one goroutine that writes. It owns tx and its connection.
 func (j *Journal) write(tx *Tx) {
 	defer close(j.done)
-	defer tx.conn.Close()
-	defer tx.forget()
+	defer j.d.Writer.Put(tx.conn)
 	for {
 		var first *job
 		select {
@@ -236,13 +232,6 @@ func (j *Journal) write(tx *Tx) {
 			}
 		}
 		j.commit(tx, batch)
-	}
-}
-
-// forget closes the statements that the writer keeps: while one is open its connection is, and with it the database's log.
-func (tx *Tx) forget() {
-	for _, s := range tx.stmts {
-		_ = s.Close() // the connection goes next
 	}
 }
 
@@ -281,7 +270,7 @@ func (j *Journal) commit(tx *Tx, batch []*job) {
 
 // atomic runs fn in one transaction of the writer's connection.
 func (tx *Tx) atomic(fn func() error) error {
-	if _, err := tx.conn.ExecContext(tx.ctx, tx.j.d.Begin); err != nil {
+	if _, err := tx.conn.Exec(tx.ctx, tx.j.d.Begin); err != nil {
 		return fmt.Errorf("journal: begin: %w", err)
 	}
 	err := fn()
@@ -289,123 +278,59 @@ func (tx *Tx) atomic(fn func() error) error {
 		err = tx.j.fault("commit")
 	}
 	if err == nil {
-		if _, err = tx.conn.ExecContext(tx.ctx, "COMMIT"); err == nil {
+		if _, err = tx.conn.Exec(tx.ctx, "COMMIT"); err == nil {
 			tx.j.version.Add(1)
 			return tx.j.fault("committed")
 		}
 		err = fmt.Errorf("journal: commit: %w", err)
 	}
-	if _, back := tx.conn.ExecContext(tx.ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction") {
+	if _, back := tx.conn.Exec(tx.ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction") {
 		err = errors.Join(err, fmt.Errorf("journal: rollback: %w", back))
 	}
 	return err
 }
 
-func (tx *Tx) stmt(query string) (*sql.Stmt, error) {
-	if s := tx.stmts[query]; s != nil {
-		return s, nil
+// in tells with which statement something went wrong.
+func in(query string, err error) error {
+	if err == nil {
+		return nil
 	}
-	s, err := tx.conn.PrepareContext(tx.ctx, tx.j.d.Bind(query))
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	tx.stmts[query] = s
-	return s, nil
+	return fmt.Errorf("journal: %w in %.80s", err, query)
 }
 
-// exec runs a prepared statement and returns how many rows it changed.
+// exec runs a statement that is kept prepared and returns how many rows it changed.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
-	s, err := tx.stmt(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(tx.ctx, args...)
-	if err != nil {
-		return 0, fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	return r.RowsAffected()
-}
-
-type scanner struct {
-	row *sql.Row
-	err error
-}
-
-func (s scanner) Scan(to ...any) error {
-	if s.err != nil {
-		return s.err
-	}
-	err := s.row.Scan(to...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrMissing
-	}
-	return err
+	n, err := tx.conn.Exec(tx.ctx, tx.j.d.Bind(query), args...)
+	return n, in(query, err)
 }
 
 func (tx *Tx) one(query string, args ...any) scanner {
-	s, err := tx.stmt(query)
-	if err != nil {
-		return scanner{err: err}
-	}
-	return scanner{row: s.QueryRowContext(tx.ctx, args...)}
+	return func(to func(Record) error) error { return in(query, tx.each(query, args, to)) }
 }
 
-func (tx *Tx) each(query string, args []any, to func(*sql.Rows) error) error {
-	s, err := tx.stmt(query)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(tx.ctx, args...)
-	if err != nil {
-		return fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	return collect(rows, to)
+func (tx *Tx) each(query string, args []any, to func(Record) error) error {
+	return tx.conn.Each(tx.ctx, tx.j.d.Bind(query), args, to)
 }
 
-func collect(rows *sql.Rows, to func(*sql.Rows) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := to(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// prepared keeps the readers' statements: they are few, and preparing one costs more than most of them do.
-func (j *Journal) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := j.kept.Load(query); ok {
-		return s.(*sql.Stmt), nil
-	}
-	s, err := j.d.Readers.PrepareContext(ctx, j.d.Bind(query))
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	if was, raced := j.kept.LoadOrStore(query, s); raced {
-		return was.(*sql.Stmt), s.Close()
-	}
-	return s, nil
+// direct runs a statement that is written for this once (numbers of ours in it) and not kept prepared. to may be nil where
+// it returns no rows; it tells how many it changed.
+func (tx *Tx) direct(query string, args []any, to func(Record) error) (int64, error) {
+	n, err := tx.conn.Direct(tx.ctx, tx.j.d.Bind(query), args, to)
+	return n, in(query, err)
 }
 
 // each reads outside the writer, from the last commit.
-func (j *Journal) each(ctx context.Context, query string, args []any, to func(*sql.Rows) error) error {
-	s, err := j.prepared(ctx, query)
+func (j *Journal) each(ctx context.Context, query string, args []any, to func(Record) error) error {
+	conn, err := j.d.Readers.Take(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("journal: %w", err)
 	}
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return fmt.Errorf("journal: %w in %.80s", err, query)
-	}
-	return collect(rows, to)
+	defer j.d.Readers.Put(conn)
+	return conn.Each(ctx, j.d.Bind(query), args, to)
 }
 
 func (j *Journal) one(ctx context.Context, query string, args ...any) scanner {
-	s, err := j.prepared(ctx, query)
-	if err != nil {
-		return scanner{err: err}
-	}
-	return scanner{row: s.QueryRowContext(ctx, args...)}
+	return func(to func(Record) error) error { return in(query, j.each(ctx, query, args, to)) }
 }
 
 // next reserves n numbers of a sequence and returns the first.
@@ -452,7 +377,12 @@ func ids(list []int64) string {
 
 // TakeOver makes another owner the writer, under the next epoch; the one before is refused from then on.
 func (j *Journal) TakeOver(ctx context.Context, owner string) error {
-	_, err := j.d.Writer.ExecContext(ctx, j.d.Bind("UPDATE lease SET owner = ?, epoch = epoch + 1 WHERE name = 'writer'"), owner)
+	conn, err := j.d.Writer.Take(ctx)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	defer j.d.Writer.Put(conn)
+	_, err = conn.Exec(ctx, j.d.Bind("UPDATE lease SET owner = ?, epoch = epoch + 1 WHERE name = 'writer'"), owner)
 	return err
 }
 

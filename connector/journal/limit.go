@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 )
 
 // Over is an accepted instruction whose amount is above a limit.
@@ -13,7 +12,7 @@ type Over struct {
 // Over lists the accepted instructions of a staged file behind after whose amount is above limit, in minor units of currency.
 func (j *Journal) Over(ctx context.Context, file, after int64, currency string, limit int64, most int) (list []Over, err error) {
 	err = j.each(ctx, "SELECT id, row_id, amount FROM instruction WHERE file_id = ? AND id > ? AND state = 'accepted' AND currency = ? AND amount > ? ORDER BY id LIMIT ?",
-		[]any{file, after, currency, limit, most}, func(r *sql.Rows) error {
+		[]any{file, after, currency, limit, most}, func(r Record) error {
 			var o Over
 			err := r.Scan(&o.ID, &o.Document, &o.Minor)
 			list = append(list, o)

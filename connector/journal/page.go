@@ -12,7 +12,7 @@ type Page struct {
 
 const pageColumns = "SELECT digest, instruction_id, made_at, expires_at, opened_at, closed_at FROM page WHERE "
 
-func (p *Page) scan(row interface{ Scan(...any) error }) error {
+func (p *Page) scan(row Record) error {
 	return row.Scan(&p.Digest, &p.InstructionID, &p.MadeAt, &p.ExpiresAt, &p.OpenedAt, &p.ClosedAt)
 }
 

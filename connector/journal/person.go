@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -26,7 +25,7 @@ type Held struct {
 func (j *Journal) PersonRows(ctx context.Context, id string, to func(Held) error) error {
 	id = strings.TrimSpace(id)
 	return j.each(ctx, `SELECT r.id, f.id, r.line, f.flow, f.name, r.reference, r.state, f.received_at, p.raw, p.fields, d.customer, p.body
- FROM personal p JOIN row r ON r.id = p.row_id JOIN file f ON f.id = r.file_id LEFT JOIN personal d ON d.row_id = r.document ORDER BY p.row_id`, nil, func(r *sql.Rows) error {
+ FROM personal p JOIN row r ON r.id = p.row_id JOIN file f ON f.id = r.file_id LEFT JOIN personal d ON d.row_id = r.document ORDER BY p.row_id`, nil, func(r Record) error {
 		var h Held
 		var name, customer, body []byte
 		if err := r.Scan(&h.RowID, &h.FileID, &h.Line, &h.Flow, &name, &h.Reference, &h.State, &h.ReceivedAt, &h.Raw, &h.Fields, &customer, &body); err != nil {

@@ -52,7 +52,7 @@ func (j *Journal) OldFile(ctx context.Context, after, before int64) (id int64, d
 // rows, how many documents were left as they are, and the last one looked at (0: the file has no more).
 func (tx *Tx) PurgeRows(file, after, before int64, limit int, strip Strip) (rows, left, last int64, err error) {
 	var all, docs []int64
-	err = tx.each("SELECT r.id FROM row r WHERE r.file_id = ? AND r.id > ? AND r.document = r.id ORDER BY r.id LIMIT ?", []any{file, after, limit}, func(r *sql.Rows) error {
+	err = tx.each("SELECT r.id FROM row r WHERE r.file_id = ? AND r.id > ? AND r.document = r.id ORDER BY r.id LIMIT ?", []any{file, after, limit}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		all = append(all, id)
@@ -63,7 +63,7 @@ func (tx *Tx) PurgeRows(file, after, before int64, limit int, strip Strip) (rows
 	}
 	last = all[len(all)-1]
 	err = tx.each("SELECT r.id FROM row r JOIN personal p ON p.row_id = r.id WHERE r.file_id = ? AND r.id > ? AND r.id <= ? AND r.document = r.id AND (p.customer IS NULL OR p.customer <> ?) AND "+quiet,
-		[]any{file, after, last, blanked, before}, func(r *sql.Rows) error {
+		[]any{file, after, last, blanked, before}, func(r Record) error {
 			var id int64
 			err := r.Scan(&id)
 			docs = append(docs, id)
@@ -137,7 +137,7 @@ type Old struct {
 // nothing younger or unfinished needs, at most about limit of them; it returns the last id looked at, 0 when there is no more.
 func (j *Journal) OldBytes(ctx context.Context, sort int, after, before int64, limit int, to func(Old) error) (last int64, err error) {
 	var list []Old
-	err = j.each(ctx, oldBytes[sort]+" ORDER BY 1 LIMIT ?", []any{after, before, limit}, func(r *sql.Rows) error {
+	err = j.each(ctx, oldBytes[sort]+" ORDER BY 1 LIMIT ?", []any{after, before, limit}, func(r Record) error {
 		var o Old
 		err := r.Scan(&o.ID, &o.SHA256, &o.Bytes)
 		list = append(list, o)

@@ -47,7 +47,7 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 	if err != nil {
 		return nil, err
 	}
-	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message"+from+where+" LIMIT ?", append(args, limit), func(rows *sql.Rows) error {
+	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message"+from+where+" LIMIT ?", append(args, limit), func(rows Record) error {
 		list = append(list, Line{})
 		l := &list[len(list)-1]
 		var amount sql.NullInt64
@@ -80,7 +80,7 @@ func (j *Journal) lines(ctx context.Context, file int64, from, where string, arg
 	}
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+extra+`,
  coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
-`+from+` LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+where+", i.id LIMIT ?", append(args, limit), func(rows *sql.Rows) error {
+`+from+` LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+where+", i.id LIMIT ?", append(args, limit), func(rows Record) error {
 		var l Line
 		var amount, told sql.NullInt64
 		err := rows.Scan(&l.ID, &l.Line, &l.Document, &l.Kind, &l.Reference, &amount, &l.Amount.Currency, &l.State, &l.Code, &l.Message, &l.Raw, &l.DocFields, &told, &l.Told.Currency, &l.PSPState,
@@ -192,7 +192,7 @@ type Delivery struct {
 
 const deliveryColumns = "id, flow, file_id, kind, seq, folder, name, length, sha256, state, fixed_at, published_at, attempts"
 
-func (d *Delivery) scan(row interface{ Scan(...any) error }) error {
+func (d *Delivery) scan(row Record) error {
 	var folder, name []byte
 	err := row.Scan(&d.ID, &d.Flow, &d.FileID, &d.Kind, &d.Seq, &folder, &name, &d.Length, &d.SHA256, &d.State, &d.FixedAt, &d.PubAt, &d.Attempts)
 	d.Folder, d.Name = string(folder), string(name)
@@ -246,7 +246,7 @@ func (tx *Tx) Rename(d *Delivery, base string, number func(name string, i int) s
 }
 
 func (j *Journal) deliveries(ctx context.Context, where string, args ...any) (list []Delivery, err error) {
-	err = j.each(ctx, "SELECT "+deliveryColumns+" FROM delivery WHERE "+where, args, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT "+deliveryColumns+" FROM delivery WHERE "+where, args, func(r Record) error {
 		var d Delivery
 		err := d.scan(r)
 		list = append(list, d)

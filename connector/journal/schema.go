@@ -205,11 +205,11 @@ CREATE INDEX row_closed_file ON row (file_id, id) WHERE state <> 'accepted' AND 
 }
 
 func (j *Journal) migrate(tx *Tx) error {
-	if _, err := tx.conn.ExecContext(tx.ctx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"); err != nil {
+	if _, err := tx.direct("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)", nil, nil); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	version := 0
-	if err := tx.conn.QueryRowContext(tx.ctx, "SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version); err != nil {
+	if err := tx.one("SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if version > len(migrations) {
@@ -222,11 +222,11 @@ func (j *Journal) migrate(tx *Tx) error {
 				if stmt = strings.TrimSpace(stmt); stmt == "" {
 					continue
 				}
-				if _, err := tx.conn.ExecContext(tx.ctx, stmt); err != nil {
-					return fmt.Errorf("%w in %.60s", err, stmt)
+				if _, err := tx.direct(stmt, nil, nil); err != nil {
+					return err
 				}
 			}
-			if _, err := tx.conn.ExecContext(tx.ctx, "INSERT INTO schema_version VALUES ("+strconv.Itoa(v+1)+")"); err != nil {
+			if _, err := tx.exec("INSERT INTO schema_version VALUES (?)", v+1); err != nil {
 				return err
 			}
 			if v == 0 {

@@ -185,7 +185,7 @@ func (j *Journal) Matches(ctx context.Context, f *File, after, upto int64) (list
 		columns + "JOIN instruction k ON k.lane = s.lane AND (k.part = s.part OR k.part = '' OR s.part = '') AND k.kind = s.kind" + where + "AND s.kind = 'request' ORDER BY s.id, k.id",
 		columns + "JOIN instruction k ON k.identity = s.identity AND k.identity <> ''" + where + "AND s.kind = 'operation' ORDER BY s.id, k.id",
 	} {
-		err := j.each(ctx, q, []any{f.ID, after, upto}, func(r *sql.Rows) error {
+		err := j.each(ctx, q, []any{f.ID, after, upto}, func(r Record) error {
 			var m Match
 			var name []byte
 			err := r.Scan(&m.ID, &m.RowID, &m.Kind, &m.Operation, &m.Reference, &m.Fingerprint, &m.Keyed, &m.Held,
@@ -255,7 +255,7 @@ func (tx *Tx) Judge(f *File, verdicts []Verdict) error {
 // or flow of the account, staged ones included: no two instructions ever share a key.
 func (tx *Tx) revise(f *File, v Verdict) error {
 	var list []int64
-	err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ?", []any{v.Document, f.ID}, func(r *sql.Rows) error {
+	err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ?", []any{v.Document, f.ID}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		list = append(list, id)
@@ -310,7 +310,7 @@ type Total struct {
 // Totals sums the accepted instructions of a staged file by currency, with those that go on by themselves once their
 // target is known. It sorts nothing: a million rows take no memory.
 func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err error) {
-	err = j.each(ctx, "SELECT DISTINCT currency FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL", []any{file}, func(r *sql.Rows) error {
+	err = j.each(ctx, "SELECT DISTINCT currency FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL", []any{file}, func(r Record) error {
 		var t Total
 		err := r.Scan(&t.Currency)
 		list = append(list, t)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -56,7 +55,7 @@ func (tx *Tx) another(flow string) error {
 func (j *Journal) CheckTally(ctx context.Context) (differs string, err error) {
 	err = j.each(ctx, `SELECT c.flow, c.state, sum(c.n) FROM (SELECT flow, state, n FROM tally UNION ALL
  SELECT i.flow, CASE WHEN i.state IN ('sending', 'uncertain') THEN 'accepted' ELSE i.state END, -1 FROM instruction i JOIN file f ON f.id = i.file_id WHERE f.judged = 1) c
- GROUP BY c.flow, c.state HAVING sum(c.n) <> 0`, nil, func(r *sql.Rows) error {
+ GROUP BY c.flow, c.state HAVING sum(c.n) <> 0`, nil, func(r Record) error {
 		var flow, state string
 		var n int64
 		err := r.Scan(&flow, &state, &n)
@@ -71,7 +70,7 @@ const counted = 20_000
 
 // tallied reads the counts of a flow by state.
 func (j *Journal) tallied(ctx context.Context, flow string, into map[string]int64) error {
-	if err := j.each(ctx, "SELECT state, n FROM tally WHERE flow = ? AND n <> 0", []any{flow}, func(r *sql.Rows) error {
+	if err := j.each(ctx, "SELECT state, n FROM tally WHERE flow = ? AND n <> 0", []any{flow}, func(r Record) error {
 		var state string
 		var n int64
 		err := r.Scan(&state, &n)

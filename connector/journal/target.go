@@ -40,7 +40,7 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	}
 	var found payment.Target
 	parts := 0
-	err := j.each(ctx, columns+where+" ORDER BY i.part, CASE WHEN i.payment_id <> '' THEN 1 ELSE 0 END, i.id", args, func(r *sql.Rows) error {
+	err := j.each(ctx, columns+where+" ORDER BY i.part, CASE WHEN i.payment_id <> '' THEN 1 ELSE 0 END, i.id", args, func(r Record) error {
 		var t payment.Target
 		var amount sql.NullInt64
 		if err := r.Scan(&t.ID, &t.Reference, &t.Part, &t.Key, &t.State, &t.PaymentID, &t.TransactionID, &t.Method, &amount, &t.Amount.Currency, &t.Paid, &t.Refunded, &t.AnsweredAt); err != nil {
@@ -80,7 +80,7 @@ func (j *Journal) traceOf(ctx context.Context, it *Item) (t payment.Trace, err e
 	}
 	t.SentAt = it.SentAt
 	err = j.each(ctx, `SELECT i.state, i.transaction_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane IN (?, ?, ?, ?, ?) AND i.lane <> '' AND i.account = ? AND i.kind = 'operation'
- AND i.operation = 'refund' AND i.id <> ? AND i.sent_at > 0 AND f.judged = 1`, []any{it.Lane, it.TransactionID, it.Target.Reference, it.Target.TransactionID, it.Target.PaymentID, it.Account, it.ID}, func(r *sql.Rows) error {
+ AND i.operation = 'refund' AND i.id <> ? AND i.sent_at > 0 AND f.judged = 1`, []any{it.Lane, it.TransactionID, it.Target.Reference, it.Target.TransactionID, it.Target.PaymentID, it.Account, it.ID}, func(r Record) error {
 		var state payment.State
 		var id string
 		err := r.Scan(&state, &id)
@@ -105,7 +105,7 @@ type Acts struct {
 // file, though not judged yet, count as far as they stand before it.
 func (j *Journal) ActsOn(ctx context.Context, op payment.Operation, account string, t payment.Target, file, except int64) (a Acts, err error) {
 	err = j.each(ctx, `SELECT i.state, i.amount FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane IN (?, ?, ?) AND i.lane <> '' AND i.account = ? AND i.kind = 'operation' AND i.operation = ?
- AND i.id <> ? AND i.state <> 'refused' AND (f.judged = 1 OR i.file_id = ? AND i.id < ?) AND (i.lane <> ? OR i.part = '' OR i.part = ?)`, []any{t.Reference, t.TransactionID, t.PaymentID, account, string(op), except, file, except, t.Reference, t.Part}, func(r *sql.Rows) error {
+ AND i.id <> ? AND i.state <> 'refused' AND (f.judged = 1 OR i.file_id = ? AND i.id < ?) AND (i.lane <> ? OR i.part = '' OR i.part = ?)`, []any{t.Reference, t.TransactionID, t.PaymentID, account, string(op), except, file, except, t.Reference, t.Part}, func(r Record) error {
 		var state payment.State
 		var amount sql.NullInt64
 		if err := r.Scan(&state, &amount); err != nil {
@@ -178,7 +178,7 @@ func (tx *Tx) Cancelled(of *Item) (bool, error) {
 // Wait keeps a staged instruction from being sent until the request it replaces is closed.
 func (tx *Tx) Wait(f *File, row int64) error {
 	var list []int64
-	if err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ? AND revision_of > 0 AND kind = 'request'", []any{row, f.ID}, func(r *sql.Rows) error {
+	if err := tx.each("SELECT id FROM instruction WHERE row_id = ? AND file_id = ? AND revision_of > 0 AND kind = 'request'", []any{row, f.ID}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		list = append(list, id)

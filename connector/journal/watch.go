@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 )
 
 // SchemaVersion is the schema that this version writes; an older version refuses a journal of a newer one.
@@ -19,7 +18,7 @@ type Waiting struct {
 // with what was done.
 func (j *Journal) Waiting(ctx context.Context) (list []Waiting, err error) {
 	err = j.each(ctx, "SELECT w.flow, w.account, w.state, w.n, coalesce(f.received_at, 0) FROM (SELECT flow, account, state, count(*) AS n, min(file_id) AS first FROM instruction "+
-		"WHERE finished = 0 GROUP BY flow, account, state) w LEFT JOIN file f ON f.id = w.first", nil, func(s *sql.Rows) error {
+		"WHERE finished = 0 GROUP BY flow, account, state) w LEFT JOIN file f ON f.id = w.first", nil, func(s Record) error {
 		var w Waiting
 		err := s.Scan(&w.Flow, &w.Account, &w.State, &w.N, &w.Oldest)
 		list = append(list, w)
@@ -60,7 +59,7 @@ type EventSum struct {
 
 // EventSums adds up the events behind a number, up to another.
 func (j *Journal) EventSums(ctx context.Context, after, upto int64) (list []EventSum, err error) {
-	err = j.each(ctx, "SELECT flow, word, currency, count(*), coalesce(sum(amount), 0) FROM event WHERE id > ? AND id <= ? GROUP BY flow, word, currency", []any{after, upto}, func(s *sql.Rows) error {
+	err = j.each(ctx, "SELECT flow, word, currency, count(*), coalesce(sum(amount), 0) FROM event WHERE id > ? AND id <= ? GROUP BY flow, word, currency", []any{after, upto}, func(s Record) error {
 		var e EventSum
 		err := s.Scan(&e.Flow, &e.Word, &e.Currency, &e.N, &e.Minor)
 		list = append(list, e)

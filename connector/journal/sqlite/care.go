@@ -2,12 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -19,40 +17,54 @@ import (
 // ErrNoJournal is told of a file that is no journal, or a damaged one.
 var ErrNoJournal = errors.New("no sound journal")
 
-// care is how SQLite looks after a journal.
-func care(readers, writer *sql.DB) *journal.Care {
+// care is how SQLite looks after a journal. The owner holds its writer: Copy is for others.
+func care(readers, writer journal.Pool) *journal.Care {
+	with := func(ctx context.Context, p journal.Pool, do func(c journal.Conn) error) error {
+		c, err := p.Take(ctx)
+		if err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		defer p.Put(c)
+		return do(c)
+	}
 	return &journal.Care{
-		Check: func(ctx context.Context) ([]string, error) { return integrity(ctx, readers) },
+		Check: func(ctx context.Context) (wrong []string, err error) {
+			err = with(ctx, readers, func(c journal.Conn) (err error) { wrong, err = integrity(ctx, c); return err })
+			return wrong, err
+		},
 		Copy: func(ctx context.Context, file string) error {
-			_, err := writer.ExecContext(ctx, "VACUUM INTO ?", file)
-			return err
+			return with(ctx, writer, func(c journal.Conn) error {
+				_, err := c.Direct(ctx, "VACUUM INTO ?", []any{file}, nil)
+				return err
+			})
 		},
 		// Deleted cells and pages are overwritten where they stand (secure_delete); the log beside them is emptied here.
-		Scrub: func(ctx context.Context) error { return scrub(ctx, readers) },
+		Scrub: func(ctx context.Context) error {
+			return with(ctx, readers, func(c journal.Conn) error { return scrub(ctx, c) })
+		},
 	}
 }
 
 // scrub empties the log beside the database; journal.ErrBusy while somebody reads from it. Nobody can write while it
 // waits, so it waits briefly.
-func scrub(ctx context.Context, db *sql.DB) (err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("empty the journal's log: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	checkpoint := func(mode string) (busy bool, err error) {
+func scrub(ctx context.Context, c journal.Conn) error {
+	checkpoint := func(ctx context.Context, mode string) (busy bool, err error) {
 		var frames, moved int64
-		err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
+		_, err = c.Direct(ctx, "PRAGMA wal_checkpoint("+mode+")", nil, func(r journal.Record) error { return r.Scan(&busy, &frames, &moved) })
 		return busy, err
 	}
-	if _, err := checkpoint("PASSIVE"); err != nil { // most of the work, in nobody's way
-		return fmt.Errorf("empty the journal's log: %w", err)
-	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
+	patience := func(ms string) error {
+		_, err := c.Direct(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+ms, nil, nil)
 		return err
 	}
-	busy, err := checkpoint("TRUNCATE")
-	_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 10000")
+	if _, err := checkpoint(ctx, "PASSIVE"); err != nil { // most of the work, in nobody's way
+		return fmt.Errorf("empty the journal's log: %w", err)
+	}
+	if err := patience("100"); err != nil {
+		return err
+	}
+	busy, err := checkpoint(ctx, "TRUNCATE")
+	back := patience("10000")
 	switch {
 	case err != nil || back != nil:
 		return fmt.Errorf("empty the journal's log: %w", errors.Join(err, back))
@@ -63,22 +75,21 @@ func scrub(ctx context.Context, db *sql.DB) (err error) {
 }
 
 // integrity lets SQLite read every page; what is damaged, at most 50 findings.
-func integrity(ctx context.Context, db *sql.DB) (wrong []string, err error) {
-	rows, err := db.QueryContext(ctx, "PRAGMA integrity_check(50)")
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+func integrity(ctx context.Context, c journal.Conn) (wrong []string, err error) {
+	_, err = c.Direct(ctx, "PRAGMA integrity_check(50)", nil, func(r journal.Record) error {
 		var line string
-		if err := rows.Scan(&line); err != nil {
-			return nil, err
+		if err := r.Scan(&line); err != nil {
+			return err
 		}
 		if line != "ok" {
 			wrong = append(wrong, line)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
 	}
-	return wrong, rows.Err()
+	return wrong, nil
 }
 
 // OpenCopy opens a copy of a journal for reading; nothing is written beside it. ErrNoJournal when it is none,
@@ -89,17 +100,15 @@ func OpenCopy(ctx context.Context, file string) (*journal.Journal, error) {
 	} else if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNoJournal, file)
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-4000)")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(4)
-	j, err := journal.View(ctx, journal.Dialect{Name: "sqlite", Blob: "BLOB", Bind: func(s string) string { return s }, Readers: db, Writer: db, Care: care(db, db)}, journal.Options{})
+	readers := newPool(4, 4, func(ctx context.Context) (*conn, error) {
+		return dial(ctx, uri(file)+"?mode=ro&immutable=1", "query_only(1)", "cache_size(-4000)")
+	})
+	j, err := journal.View(ctx, journal.Dialect{Name: "sqlite", Blob: "BLOB", Bind: func(s string) string { return s }, Readers: readers, Writer: readers, Care: care(readers, readers)}, journal.Options{})
 	switch {
 	case errors.Is(err, journal.ErrNewer), errors.Is(err, journal.ErrOlder):
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, readers.Close())
 	case err != nil:
-		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrNoJournal, file, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrNoJournal, file, err), readers.Close())
 	}
 	return j, nil
 }
@@ -149,16 +158,15 @@ func PutBack(ctx context.Context, dir, file, why string, now time.Time) (aside s
 
 // setRecover keeps the copy from sending anything.
 func setRecover(ctx context.Context, file, why string) error {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)")
+	c, err := dial(ctx, uri(file), "journal_mode(DELETE)", "synchronous(FULL)")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %s: %w", ErrNoJournal, file, err)
 	}
-	db.SetMaxOpenConns(1)
-	if wrong, err := integrity(ctx, db); err != nil || len(wrong) > 0 {
-		return errors.Join(fmt.Errorf("%w: %s: %q", ErrNoJournal, file, wrong), err, db.Close())
+	if wrong, err := integrity(ctx, c); err != nil || len(wrong) > 0 {
+		return errors.Join(fmt.Errorf("%w: %s: %q", ErrNoJournal, file, wrong), err, c.Close())
 	}
-	_, err = db.ExecContext(ctx, "INSERT INTO meta VALUES ('recover', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", why)
-	return errors.Join(err, db.Close())
+	_, err = c.Exec(ctx, "INSERT INTO meta VALUES ('recover', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", why)
+	return errors.Join(err, c.Close())
 }
 
 func copyFile(from, to string) (err error) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -13,7 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"modernc.org/sqlite" // the engine, in pure Go
+	modernc "modernc.org/sqlite"
 
 	"github.com/navette-connect/navette/connector/journal"
 )
@@ -28,14 +29,20 @@ func Open(ctx context.Context, dir string, opt journal.Options) (*journal.Journa
 	if err != nil {
 		return nil, err
 	}
-	d, err := pools(ctx, filepath.Join(dir, "journal.db"), true)
+	path := filepath.Join(dir, "journal.db")
+	keeper, err := keepLog(ctx, path)
 	if err != nil {
-		return nil, errors.Join(err, release())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
 	}
-	d.Release = release
+	d := dialect(uri(path))
+	d.Touched = touched(path)
+	d.Release = func() error { return errors.Join(keeper.Close(), release()) }
+	if err := os.Chmod(path, 0o640); err != nil && !errors.Is(err, os.ErrPermission) {
+		return nil, errors.Join(err, d.Release())
+	}
 	j, err := journal.Open(ctx, d, opt)
 	if err != nil {
-		return nil, errors.Join(err, d.Readers.Close(), d.Writer.Close(), release())
+		return nil, errors.Join(err, d.Readers.Close(), d.Writer.Close(), d.Release())
 	}
 	return j, nil
 }
@@ -48,10 +55,8 @@ func View(ctx context.Context, dir string, opt journal.Options) (*journal.Journa
 	} else if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	d, err := pools(ctx, path, false)
-	if err != nil {
-		return nil, err
-	}
+	d := dialect(uri(path))
+	d.Touched = touched(path)
 	j, err := journal.View(ctx, d, opt)
 	if err != nil {
 		return nil, errors.Join(err, d.Readers.Close(), d.Writer.Close())
@@ -59,50 +64,49 @@ func View(ctx context.Context, dir string, opt journal.Options) (*journal.Journa
 	return j, nil
 }
 
-// pools opens the one writing connection and the readers. Caches are small: memory must not grow with the journal.
-func pools(ctx context.Context, path string, owner bool) (journal.Dialect, error) {
-	dsn := func(more string) string {
-		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)" + more
-	}
-	w, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-4000)&_pragma=wal_autocheckpoint(2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"))
-	if err != nil {
-		return journal.Dialect{}, err
-	}
-	w.SetMaxOpenConns(1)
-	if owner {
-		if err := keepLog(ctx, w); err != nil {
-			return journal.Dialect{}, errors.Join(fmt.Errorf("open %s: %w", path, err), w.Close())
-		}
-		if err := os.Chmod(path, 0o640); err != nil && !errors.Is(err, os.ErrPermission) {
-			return journal.Dialect{}, errors.Join(err, w.Close())
-		}
-	}
-	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-400)"))
-	if err != nil {
-		return journal.Dialect{}, errors.Join(err, w.Close())
-	}
-	r.SetMaxOpenConns(4)
-	r.SetMaxIdleConns(2)
-	r.SetConnMaxIdleTime(20 * time.Second) // an idle service needs one of them
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: r, Writer: w, Care: care(r, w), Touched: touched(path)}, nil
+// uri names a database file to the engine.
+func uri(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
+
+// dialect opens the one writing connection and the readers when they are needed. Caches are small: memory must not grow with
+// the journal.
+func dialect(uri string) journal.Dialect {
+	writer := newPool(1, 1, func(ctx context.Context) (*conn, error) {
+		return dial(ctx, uri, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-4000)", "wal_autocheckpoint(2000)", "temp_store(MEMORY)", "journal_size_limit(67108864)", "secure_delete(1)")
+	})
+	readers := newPool(4, 2, func(ctx context.Context) (*conn, error) {
+		return dial(ctx, uri, "query_only(1)", "cache_size(-400)")
+	})
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: readers, Writer: writer, Care: care(readers, writer)}
 }
 
 // keepLog leaves the log's empty file beside the database at a stop: who may read the state directory and not write there
-// could not open the journal without it.
-func keepLog(ctx context.Context, db *sql.DB) error {
-	conn, err := db.Conn(ctx) // the only one there will be
+// could not open the journal without it. The connection that is closed last decides that. (zombiezen.com/go/sqlite has no
+// file controls; modernc.org/sqlite, of which it takes the engine, has.)
+func keepLog(ctx context.Context, path string) (io.Closer, error) {
+	db, err := sql.Open("sqlite", uri(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=journal_size_limit(67108864)&_pragma=cache_size(-16)")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = conn.Raw(func(driver any) error {
-		c, ok := driver.(sqlite.FileControl)
-		if !ok {
-			return nil
-		}
-		_, err := c.FileControlPersistWAL("main", 1)
-		return err
-	})
-	return errors.Join(err, conn.Close())
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		err = conn.Raw(func(driver any) error {
+			c, ok := driver.(modernc.FileControl)
+			if !ok {
+				return nil
+			}
+			_, err := c.FileControlPersistWAL("main", 1)
+			return err
+		})
+		err = errors.Join(err, conn.Close())
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, "SELECT count(*) FROM sqlite_schema") // only who has read of the log looks after it
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // touched tells when a journal's log, or the journal itself, was last written.
