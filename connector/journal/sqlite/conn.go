@@ -20,15 +20,14 @@ const busy = 10 * time.Second
 // conn is one connection. The engine is called without database/sql between: that and its locks cost as much again.
 type conn struct {
 	*sqlite.Conn
-	kept map[string]*kept
+	kept map[string]*kept // nil: it is closed, and the engine would not bear to be asked
 	raw  []byte // of the row at hand: what sql.RawBytes show
 }
 
 // kept is a prepared statement.
 type kept struct {
 	*sqlite.Stmt
-	query string
-	busy  bool
+	busy bool
 }
 
 // dial opens a connection to a file: URI and runs the pragmas.
@@ -40,16 +39,22 @@ func dial(ctx context.Context, uri string, pragmas ...string) (*conn, error) {
 	c.SetBusyTimeout(busy)
 	db := &conn{Conn: c, kept: map[string]*kept{}}
 	for _, p := range pragmas {
-		if _, err := db.Direct(ctx, "PRAGMA "+p, nil, func(journal.Record) error { return nil }); err != nil {
+		if _, err := db.Direct(ctx, "PRAGMA "+p, nil, nil); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
 	return db, nil
 }
 
+// Close is that of journal.Conn.
+func (c *conn) Close() error {
+	c.kept = nil
+	return c.Conn.Close()
+}
+
 // Exec is that of journal.Conn.
 func (c *conn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := c.Each(ctx, query, args, func(journal.Record) error { return nil }); err != nil {
+	if err := c.Each(ctx, query, args, nothing); err != nil {
 		return 0, err
 	}
 	return int64(c.Changes()), nil
@@ -58,44 +63,57 @@ func (c *conn) Exec(ctx context.Context, query string, args ...any) (int64, erro
 // Each is that of journal.Conn.
 func (c *conn) Each(ctx context.Context, query string, args []any, to func(journal.Record) error) error {
 	s := c.kept[query]
-	switch {
-	case s == nil:
+	if c.kept == nil {
+		return journal.ErrClosed
+	}
+	if s == nil {
 		stmt, err := c.Prepare(query)
 		if err != nil {
 			return err
 		}
-		s = &kept{Stmt: stmt, query: query}
+		s = &kept{Stmt: stmt}
 		c.kept[query] = s
-	case s.busy: // its own rows ask it again
-		_, err := c.Direct(ctx, query, args, to)
-		return err
+	}
+	if s.busy { // a function that gets its rows asks it again
+		return c.once(ctx, query, args, to)
 	}
 	s.busy = true
 	defer func() { s.busy = false }()
 	return c.run(ctx, s.Stmt, args, to)
 }
 
-// Direct is that of journal.Conn.
-func (c *conn) Direct(ctx context.Context, query string, args []any, to func(journal.Record) error) (n int64, err error) {
-	s, rest, err := c.PrepareTransient(query)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, s.Finalize()) }()
-	if rest > 0 {
-		return 0, fmt.Errorf("more than one statement in %.80s", query)
+// Direct is that of journal.Conn. No other statement of the connection may be under way if ctx can be cancelled: the
+// engine stops them all.
+func (c *conn) Direct(ctx context.Context, query string, args []any, to func(journal.Record) error) (int64, error) {
+	if c.kept == nil {
+		return 0, journal.ErrClosed
 	}
 	if ctx.Done() != nil {
 		c.SetInterrupt(ctx.Done())
 		defer c.SetInterrupt(nil)
 	}
 	if to == nil {
-		to = func(journal.Record) error { return nil }
+		to = nothing
 	}
-	if err := c.run(ctx, s, args, to); err != nil {
+	if err := c.once(ctx, query, args, to); err != nil {
 		return 0, err
 	}
 	return int64(c.Changes()), nil
+}
+
+func nothing(journal.Record) error { return nil }
+
+// once prepares a statement, runs it and forgets it.
+func (c *conn) once(ctx context.Context, query string, args []any, to func(journal.Record) error) (err error) {
+	s, rest, err := c.PrepareTransient(query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Finalize()) }()
+	if rest > 0 {
+		return fmt.Errorf("more than one statement in %.80s", query)
+	}
+	return c.run(ctx, s, args, to)
 }
 
 // run steps through a statement from its beginning to its end.
