@@ -31,7 +31,7 @@ func objectName(name string) bool {
 }
 
 // Inspect reads the whole journal and every file of the spool, beside the service: the database's own check, the chain of
-// events, kept bytes against their names, and each digest of the journal against the spool. spool "" leaves the spool out.
+// events, the counts, kept bytes against their names, and each digest of the journal against the spool. spool "" leaves the spool out.
 func Inspect(ctx context.Context, j *journal.Journal, spool string) (in Inspection, err error) {
 	wrong, err := j.Check(ctx)
 	if err != nil {
@@ -48,6 +48,13 @@ func Inspect(ctx context.Context, j *journal.Journal, spool string) (in Inspecti
 		return in, err
 	}
 	in.Wrong = append(in.Wrong, in.Chain.Wrong...)
+	differs, err := j.CheckTally(ctx)
+	if err != nil {
+		return in, err
+	}
+	if differs != "" {
+		in.Wrong = append(in.Wrong, "counts: "+strings.TrimSpace(differs))
+	}
 	if spool == "" {
 		return in, nil
 	}

@@ -28,21 +28,49 @@ func TestReplaceControls(t *testing.T) {
 		t.Skip("builds the tests once for each mutant")
 	}
 	for _, m := range replaceMutants {
-		t.Run(m.name, func(t *testing.T) {
-			overlay, root := m.overlay(t)
-			cmd := exec.Command("go", "test", "-vet=off", "-count=1", "-timeout=10m", "-failfast", "-run", "^TestSimulateReplace$", "-overlay", overlay, "./connector")
-			cmd.Dir = root
-			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: TestSimulateReplace") {
-				t.Errorf("mutation %q was not noticed: %v\n%s", m.name, err, tail(string(out)))
-				return
-			}
-			for line := range strings.Lines(string(out)) {
-				if strings.Contains(line, "_test.go:") {
-					t.Logf("noticed: %s", strings.TrimSpace(line))
-					break
-				}
-			}
-		})
+		t.Run(m.name, func(t *testing.T) { m.turnsRed(t, "./connector", "TestSimulateReplace") })
+	}
+}
+
+// controls are mutants that one test must notice.
+var controls = []struct {
+	mutant
+	where, test string
+}{
+	{mutant{"an operation by its transaction goes in a lane of its own", []edit{{"connector/target.go", "tx.SetLanes(f, lanes)", "tx.SetLanes(f, nil)"}}}, "./connector", "TestOrderByTransaction"},
+	{mutant{"what an operation acted on is not read again", []edit{{"connector/dispatch.go", "a.Touched, a.TouchedAt = it.Target.ID", "a.Touched, a.TouchedAt = 0*it.Target.ID"}}}, "./connector", "TestOperationShowsInItsTarget"},
+	{mutant{"the order of rows outlives their unstaging", []edit{{"connector/journal/stage.go", `"DELETE FROM row_order WHERE file_id = ? AND`, `"DELETE FROM row_order WHERE file_id = -? AND`}}}, "./connector/journal", "TestUnstageForgetsTheOrder"},
+	{mutant{"an answer is taken though somebody decided meanwhile", []edit{{"connector/journal/dispatch.go", "\t\tif sure {", "\t\tif true || sure {"}}}, "./connector/journal", "TestAnswersOfWhatWasSent"},
+	{mutant{"an answered instruction stays on the list of the unfinished", []edit{{"connector/journal/dispatch.go", "string(a.State), a.State.Answered(), a.Code", "string(a.State), false, a.Code"}}}, "./connector", "TestOperationShowsInItsTarget"},
+	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
+}
+
+// TestControls runs a test over each of the controls.
+func TestControls(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds the tests once for each mutant")
+	}
+	for _, c := range controls {
+		t.Run(c.name, func(t *testing.T) { c.turnsRed(t, c.where, c.test) })
+	}
+}
+
+// turnsRed runs a test of a package over the mutant: it must fail.
+func (m mutant) turnsRed(t *testing.T, where, test string) {
+	t.Helper()
+	overlay, root := m.overlay(t)
+	cmd := exec.Command("go", "test", "-vet=off", "-count=1", "-timeout=10m", "-failfast", "-run", "^"+test+"$", "-overlay", overlay, where)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--- FAIL: "+test) {
+		t.Errorf("mutation %q was not noticed: %v\n%s", m.name, err, tail(string(out)))
+		return
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "_test.go:") {
+			t.Logf("noticed: %s", strings.TrimSpace(line))
+			break
+		}
 	}
 }

@@ -51,7 +51,8 @@ func (tx *Tx) another(flow string) error {
 	return tx.tally(map[tallyKey]int64{{flow, payment.Accepted}: 1})
 }
 
-// CheckTally counts every instruction anew and tells where the tally differs; "" where it does not.
+// CheckTally counts every instruction anew and tells where the tally differs, and what is missing from the list of the
+// unfinished or stands there for nothing; "" where all is well.
 func (j *Journal) CheckTally(ctx context.Context) (differs string, err error) {
 	err = j.each(ctx, `SELECT c.flow, c.state, sum(c.n) FROM (SELECT flow, state, n FROM tally UNION ALL
  SELECT i.flow, CASE WHEN i.state IN ('sending', 'uncertain') THEN 'accepted' ELSE i.state END, -1 FROM instruction i JOIN file f ON f.id = i.file_id WHERE f.judged = 1) c
@@ -62,6 +63,15 @@ func (j *Journal) CheckTally(ctx context.Context) (differs string, err error) {
 		differs += fmt.Sprintf("flow %s: %+d %s. ", flow, n, state)
 		return err
 	})
+	if err != nil {
+		return differs, err
+	}
+	var n, first int64
+	err = j.one(ctx, `SELECT count(*), coalesce(min(id), 0) FROM instruction
+ WHERE finished <> CASE WHEN state IN ('accepted', 'held', 'sending', 'uncertain', 'pending') THEN 0 ELSE 1 END`).Scan(&n, &first)
+	if n > 0 {
+		differs += fmt.Sprintf("%d instructions from i%d on are not listed as what they are. ", n, first)
+	}
 	return differs, err
 }
 

@@ -21,7 +21,7 @@ const busy = 10 * time.Second
 type conn struct {
 	*sqlite.Conn
 	kept map[string]*kept // nil: it is closed, and the engine would not bear to be asked
-	raw  []byte // of the row at hand: what sql.RawBytes show
+	raw  []byte           // of the row at hand: what sql.RawBytes show
 }
 
 // kept is a prepared statement.
