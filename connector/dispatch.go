@@ -31,7 +31,7 @@ type dispatch struct {
 	lang    string
 
 	halt    halt
-	queue   chan journal.Item // durable as sending, not yet taken by a worker
+	queue   chan *journal.Item // durable as sending, not yet taken by a worker
 	answers chan journal.Answer
 	landed  chan struct{} // nothing is flying any more
 
@@ -65,7 +65,7 @@ drain:
 		case it := <-d.queue:
 			if it.Doubted { // it was sent once: it goes back to doubt
 				d.count(0, 1)
-				d.answers <- d.unknown(&it, context.Cause(ctx))
+				d.answers <- d.unknown(it, context.Cause(ctx))
 				continue
 			}
 			left = append(left, it.ID)
@@ -187,7 +187,11 @@ func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error
 			continue
 		}
 		cursor[id] = list[len(list)-1].ID
-		items = append(items, list...)
+		if items == nil {
+			items = list
+		} else {
+			items = append(items, list...)
+		}
 	}
 	return d.enqueue(ctx, items, nil)
 }
@@ -238,7 +242,7 @@ func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(
 			continue
 		}
 		items[i].State = payment.Sending
-		d.queue <- items[i] // never blocks: the queue is as long as a group may be
+		d.queue <- &items[i] // never blocks: the queue is as long as a group may be
 		n++
 	}
 	return n, nil
@@ -296,7 +300,7 @@ func (d *dispatch) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case it := <-d.queue:
-			a, sent := d.submit(ctx, &it)
+			a, sent := d.submit(ctx, it)
 			if !sent { // certainly not: back to where it can be sent
 				err := d.j.Do(context.WithoutCancel(ctx), func(tx *journal.Tx) error { return tx.Unsend([]int64{it.ID}, it.NotBefore) })
 				if err != nil {
@@ -306,7 +310,7 @@ func (d *dispatch) work(ctx context.Context) {
 				continue
 			}
 			d.meter.answered(d.account.Name, &it.Instruction, a.State)
-			a.Of = &it
+			a.Of = it
 			d.count(0, 1)
 			d.answers <- a
 			d.count(-1, 0)

@@ -75,7 +75,7 @@ func New(s Setup) *Connector {
 		d := &dispatch{engine: e, account: a, log: log, limit: limit, alarms: e.alarms, lang: or(s.Lang, "fr")}
 		d.gate.waiting = func() { e.pulses.beat("follow:" + a.Account) }
 		d.gate.opened = func() { e.alarms.clear(log, "gateway:"+a.Name) }
-		d.queue, d.answers, d.landed = make(chan journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024), make(chan struct{}, 1)
+		d.queue, d.answers, d.landed = make(chan *journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024), make(chan struct{}, 1)
 		f := &follow{engine: e, account: a, dispatch: d, log: log, alarms: e.alarms}
 		e.dispatches, e.follows = append(e.dispatches, d), append(e.follows, f)
 	}

@@ -14,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -39,7 +38,7 @@ type Options struct {
 type Client struct {
 	transport *http.Transport
 	timeout   time.Duration
-	redact    *strings.Replacer
+	redact    redactor
 	now       func() time.Time
 }
 
@@ -73,7 +72,7 @@ func NewClient(o Options) (*Client, error) {
 	protocols.SetHTTP1(true) // the proof of "not sent" reads HTTP/1 connections
 	c := &Client{
 		timeout: timeout,
-		redact:  redactor(secrets),
+		redact:  newRedactor(secrets),
 		now:     o.Now,
 		transport: &http.Transport{
 			Proxy:               proxy,

@@ -98,6 +98,7 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	if err := j.one(ctx, "SELECT name, flow FROM file WHERE id = ?", file).Scan(&name, &flow); err != nil {
 		return nil, err
 	}
+	list = make([]Item, 0, min(limit, 128)) // an item is a kilobyte: to grow by doubling costs as much again
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
  FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.finished = 0 AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account

@@ -47,6 +47,7 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 	if err != nil {
 		return nil, err
 	}
+	list = make([]Line, 0, min(limit, 128))
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message"+from+where+" LIMIT ?", append(args, limit), func(rows Record) error {
 		list = append(list, Line{})
 		l := &list[len(list)-1]
@@ -78,6 +79,7 @@ func (j *Journal) lines(ctx context.Context, file int64, from, where string, arg
 		extra, join = "d.fields, e.amount, coalesce(e.currency, ''), coalesce(e.psp_state, '')", " LEFT JOIN personal d ON d.row_id = r.document"
 		last = " LEFT JOIN event e ON e.id = (SELECT max(x.id) FROM event x WHERE x.instruction_id = i.id AND x.state = i.state)"
 	}
+	list = make([]Line, 0, min(limit, 128))
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+extra+`,
  coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
 `+from+` LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+where+", i.id LIMIT ?", append(args, limit), func(rows Record) error {
@@ -97,7 +99,6 @@ func (j *Journal) lines(ctx context.Context, file int64, from, where string, arg
 			list[n-1].merge(l)
 			return err
 		}
-		l.parts = []Line{l}
 		list = append(list, l)
 		return err
 	})
@@ -109,6 +110,9 @@ func (j *Journal) lines(ctx context.Context, file int64, from, where string, arg
 
 // merge takes a further instruction of the same row: of one part the newer revision counts, of several parts the worst.
 func (l *Line) merge(more Line) {
+	if l.parts == nil {
+		l.parts = []Line{*l}
+	}
 	newer := false
 	for i := range l.parts {
 		if l.parts[i].Part == more.Part {
@@ -131,6 +135,9 @@ func (l *Line) merge(more Line) {
 
 // Parts are the names of a row's parts, joined by "|".
 func (l *Line) Parts() string {
+	if l.parts == nil {
+		return l.Part
+	}
 	var names []string
 	for _, p := range l.parts {
 		if p.Part != "" {
