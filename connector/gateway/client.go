@@ -176,17 +176,19 @@ var errLarge = errors.New("the answer is too large")
 
 // readBody reads to the end, so that the connection can be kept, unless the body is beyond MaxBody.
 func readBody(resp *http.Response) ([]byte, error) {
-	var buf bytes.Buffer
-	if n := resp.ContentLength; n > MaxBody {
+	switch n := resp.ContentLength; {
+	case n > MaxBody:
 		return nil, errLarge
-	} else if n > 0 {
-		buf.Grow(int(n) + bytes.MinRead) // else ReadFrom grows once more to see the end
+	case n > 0: // net/http ends the body there
+		b := make([]byte, n)
+		k, err := io.ReadFull(resp.Body, b)
+		return b[:k], err
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, MaxBody+1))
-	if err == nil && n > MaxBody {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	if err == nil && len(b) > MaxBody {
 		err = errLarge
 	}
-	return buf.Bytes(), err
+	return b, err
 }
 
 // failure makes the error of an exchange without a status.

@@ -18,7 +18,7 @@ func (tx *Tx) insert(table string, names []string, own int, args []any) error {
 // packed writes many rows whose columns but the first own mostly hold the same: those are bound once, behind the others.
 // Binding a value costs as much as storing it. Rows that differ from the first are written by themselves.
 func (tx *Tx) packed(width, own int, args []any, statement func(tuples string) string) error {
-	alike := make([]any, 0, len(args))
+	alike := tx.pad(padAlike, len(args))
 	for len(args) > 0 {
 		shared, rest := args[own:width], args[:0:0]
 		alike = alike[:0]
@@ -52,7 +52,7 @@ func same(a, b []any) bool {
 // last is bound behind them each time.
 func (tx *Tx) sized(width int, args, last []any, statement func(tuples string) string) error {
 	tuple := "(" + marks(width) + ")"
-	bound := make([]any, 0, min(len(args), 64*width)+len(last))
+	bound := tx.pad(padBound, min(len(args), 64*width)+len(last))
 	for len(args) > 0 {
 		n := len(args) / width
 		for _, size := range [...]int{64, 16, 4, 1} {
@@ -72,3 +72,20 @@ func (tx *Tx) sized(width int, args, last []any, statement func(tuples string) s
 
 // marks are n parameters.
 func marks(n int) string { return strings.Repeat("?,", n-1) + "?" }
+
+// Arguments are laid out on pads that the writer keeps: each has its use, so that none is needed twice at a time.
+const (
+	padRows = iota // of rows, of updates
+	padPersonal
+	padInstructions // and of events
+	padAlike
+	padBound
+)
+
+// pad has room for n arguments, until the same pad is asked for again.
+func (tx *Tx) pad(which, n int) []any {
+	if cap(tx.pads[which]) < n {
+		tx.pads[which] = make([]any, 0, n)
+	}
+	return tx.pads[which][:0]
+}

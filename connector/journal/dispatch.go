@@ -215,7 +215,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		return err
 	}
 	events := make([]Event, 0, len(list))
-	updates := make([]any, 0, len(list)*9)
+	updates := tx.pad(padRows, len(list)*9)
 	for _, a := range list {
 		k, ok := find[a.ID]
 		if !ok {

@@ -42,7 +42,7 @@ func (tx *Tx) AddEvents(list []Event) error {
 	if err != nil {
 		return err
 	}
-	args := make([]any, 0, len(list)*len(eventInserted))
+	args := tx.pad(padInstructions, len(list)*len(eventInserted))
 	for i := range list {
 		e := &list[i]
 		e.ID, e.RecordedAt = id+int64(i), tx.Now

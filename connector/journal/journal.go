@@ -84,6 +84,7 @@ type Tx struct {
 	ctx  context.Context
 	j    *Journal
 	conn Conn
+	pads [5][]any
 	Now  int64 // microseconds since 1970, the same for the whole transaction
 }
 

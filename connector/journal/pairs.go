@@ -15,21 +15,20 @@ func appendPair(b []byte, name, value string) []byte {
 	return b
 }
 
-// eachPair reads what appendPair wrote; it stops at the first byte that is not of that form.
+// eachPair reads what appendPair wrote; it stops at the first byte that is not of that form. All texts share one copy of b.
 func eachPair(b []byte, to func(name, value string)) {
-	for len(b) > 0 {
+	for rest := string(b); rest != ""; {
 		var s [2]string
 		for i := range s {
 			n, k := 0, 0
-			for k < len(b) && b[k] >= '0' && b[k] <= '9' && k < 9 {
-				n = n*10 + int(b[k]-'0')
+			for k < len(rest) && rest[k] >= '0' && rest[k] <= '9' && k < 9 {
+				n = n*10 + int(rest[k]-'0')
 				k++
 			}
-			if k == 0 || k >= len(b) || b[k] != ':' || len(b)-k-1 < n {
+			if k == 0 || k >= len(rest) || rest[k] != ':' || len(rest)-k-1 < n {
 				return
 			}
-			s[i] = string(b[k+1 : k+1+n])
-			b = b[k+1+n:]
+			s[i], rest = rest[k+1:k+1+n], rest[k+1+n:]
 		}
 		to(s[0], s[1])
 	}

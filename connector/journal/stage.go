@@ -64,9 +64,9 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]any, 0, nRows*11)
-	personal := make([]any, 0, nRows*5)
-	ins := make([]any, 0, nIns*23)
+	rows := tx.pad(padRows, nRows*11)
+	personal := tx.pad(padPersonal, nRows*5)
+	ins := tx.pad(padInstructions, nIns*23)
 	for i := range docs {
 		d := &docs[i]
 		document := rowID

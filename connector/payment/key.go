@@ -12,13 +12,15 @@ var keyAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 
 // digest hashes length-prefixed fields, so that no two lists of fields collide whatever they hold.
 func digest(domain string, fields ...string) string {
-	var b []byte
-	for _, f := range append([]string{domain}, fields...) {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(f)))
-		b = append(b, f...)
+	var room [256]byte // hardly ever too little
+	b := append(binary.BigEndian.AppendUint32(room[:0], uint32(len(domain))), domain...)
+	for _, f := range fields {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(f))), f...)
 	}
 	sum := sha256.Sum256(b)
-	return keyAlphabet.EncodeToString(sum[:20])
+	var text [32]byte
+	keyAlphabet.Encode(text[:], sum[:20])
+	return string(text[:])
 }
 
 // NewKey gives the idempotency key of an instruction: 32 characters of [a-z2-7], a function of what the instruction is
