@@ -306,11 +306,11 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 }
 
 func (tx *Tx) one(query string, args ...any) scanner {
-	return func(to func(Record) error) error { return in(query, tx.each(query, args, to)) }
+	return func(to func(Record) error) error { return tx.each(query, args, to) }
 }
 
 func (tx *Tx) each(query string, args []any, to func(Record) error) error {
-	return tx.conn.Each(tx.ctx, tx.j.d.Bind(query), args, to)
+	return each(tx.ctx, tx.j.d.Bind(query), tx.conn, args, to)
 }
 
 // direct runs a statement that is written for this once (numbers of ours in it) and not kept prepared. to may be nil where
@@ -327,11 +327,24 @@ func (j *Journal) each(ctx context.Context, query string, args []any, to func(Re
 		return fmt.Errorf("journal: %w", err)
 	}
 	defer j.d.Readers.Put(conn)
-	return conn.Each(ctx, j.d.Bind(query), args, to)
+	return each(ctx, j.d.Bind(query), conn, args, to)
 }
 
 func (j *Journal) one(ctx context.Context, query string, args ...any) scanner {
-	return func(to func(Record) error) error { return in(query, j.each(ctx, query, args, to)) }
+	return func(to func(Record) error) error { return j.each(ctx, query, args, to) }
+}
+
+// each leaves the errors of to as they are, and tells of others with which statement they came.
+func each(ctx context.Context, query string, conn Conn, args []any, to func(Record) error) error {
+	var own error
+	err := conn.Each(ctx, query, args, func(r Record) error {
+		own = to(r)
+		return own
+	})
+	if own == nil {
+		err = in(query, err)
+	}
+	return err
 }
 
 // next reserves n numbers of a sequence and returns the first.
