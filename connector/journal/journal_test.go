@@ -424,3 +424,52 @@ func TestCommitFault(t *testing.T) {
 		t.Errorf("kept %+v, lost %+v", kept, lost)
 	}
 }
+
+// TestUpgradeLists: a journal of the version before the list of the unfinished had a column of its own, with a row on its way and
+// an answered one, is upgraded to what it would be by now.
+func TestUpgradeLists(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	j := open(t, dir, journal.Options{})
+	f := take(t, j, "a", "R1", "R2", "R3")
+	list, err := j.Sendable(ctx, f.ID, 0, 1<<60, 2)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d sendable, %v", len(list), err)
+	}
+	if err := j.Do(ctx, func(tx *journal.Tx) error {
+		if _, err := tx.MarkSending([]int64{list[0].ID, list[1].ID}); err != nil {
+			return err
+		}
+		return tx.RecordAnswers([]journal.Answer{{ID: list[0].ID, State: payment.Open, PaymentID: "p1"}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		"DROP INDEX instruction_unfinished", "ALTER TABLE instruction DROP COLUMN finished", "DROP INDEX row_closed", "DROP INDEX row_closed_file",
+		"CREATE INDEX instruction_unfinished ON instruction (file_id, id) WHERE state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')",
+		"CREATE INDEX row_closed ON row (reference) WHERE state IN ('rejected', 'skipped', 'duplicate')",
+		"CREATE INDEX row_closed_file ON row (file_id, id) WHERE state IN ('rejected', 'skipped', 'duplicate')",
+		"DELETE FROM schema_version WHERE version > 12", "UPDATE meta SET value = '12' WHERE name = 'schema'",
+	} {
+		if err := j.Do(ctx, func(tx *journal.Tx) error { return tx.Exec(q) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.View(ctx, dir, journal.Options{}); !errors.Is(err, journal.ErrOlder) {
+		t.Fatalf("it is not older: %v", err)
+	}
+	j = open(t, dir, journal.Options{})
+	if differs, err := j.CheckTally(ctx); differs != "" || err != nil {
+		t.Errorf("%s %v", differs, err)
+	}
+	rest, err := j.Sendable(ctx, f.ID, 0, 1<<60, 9)
+	if err != nil || len(rest) != 1 || rest[0].Reference != "R3" {
+		t.Errorf("sendable %v, %v; want R3 alone", rest, err)
+	}
+	var n int
+	if err := j.Do(ctx, func(tx *journal.Tx) (err error) { n, err = tx.Interrupted("psp", 1, "NV-2101", ""); return err }); err != nil || n != 1 {
+		t.Errorf("%d were interrupted, %v; want R2 alone", n, err)
+	}
+}
