@@ -3,6 +3,7 @@ package mappings
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -316,6 +317,9 @@ func MonthNamed(word string) int {
 	return 0
 }
 
+// excelZero is the day from which Excel's days count since 1 March 1900.
+var excelZero = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+
 // excelDay is the date of a spreadsheet's day number. Excel believes in a 29 February 1900, its day 60.
 func excelDay(s string) (y, m, d int, ok bool) {
 	n := 0
@@ -331,7 +335,7 @@ func excelDay(s string) (y, m, d int, ok bool) {
 	case n < 60:
 		n++
 	}
-	t := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+	t := excelZero.AddDate(0, 0, n)
 	return t.Year(), int(t.Month()), t.Day(), true
 }
 
@@ -365,8 +369,14 @@ func (f *dateFormat) write(iso string) string {
 		return ""
 	}
 	if f.excel {
-		day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
-		return fmt.Sprint(int(day.Sub(time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)).Hours() / 24))
+		n := int(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Sub(excelZero).Hours() / 24)
+		if n <= 60 { // before the day that Excel alone has
+			n--
+		}
+		if n < 1 {
+			return "" // it has no number
+		}
+		return strconv.Itoa(n)
 	}
 	var b strings.Builder
 	for _, tk := range f.tokens {
