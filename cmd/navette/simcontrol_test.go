@@ -42,6 +42,9 @@ var controls = []struct {
 	{mutant{"the order of rows outlives their unstaging", []edit{{"connector/journal/stage.go", `"DELETE FROM row_order WHERE file_id = ? AND`, `"DELETE FROM row_order WHERE file_id = -? AND`}}}, "./connector/journal", "TestUnstageForgetsTheOrder"},
 	{mutant{"an answer is taken though somebody decided meanwhile", []edit{{"connector/journal/dispatch.go", "\t\tif sure {", "\t\tif true || sure {"}}}, "./connector/journal", "TestAnswersOfWhatWasSent"},
 	{mutant{"an answered instruction stays on the list of the unfinished", []edit{{"connector/journal/dispatch.go", "string(a.State), a.State.Answered(), a.Code", "string(a.State), false, a.Code"}}}, "./connector", "TestOperationShowsInItsTarget"},
+	{mutant{"a staged instruction is not on the list of the unfinished", []edit{{"connector/journal/stage.go", "body, in.TransactionID, 0)", "body, in.TransactionID, 1)"}}}, "./connector/journal", "TestUpgradeLists"},
+	{mutant{"a retried instruction is not on the list of the unfinished", []edit{{"connector/journal/decide.go", "currency, 'accepted', 0, body", "currency, 'accepted', 1, body"}}}, "./connector", "TestRegressRetryAgainAndAgain"},
+	{mutant{"the cancel of a replaced request is not on the list of the unfinished", []edit{{"connector/journal/target.go", "NULL,'','accepted',0,?)", "NULL,'','accepted',1,?)"}}}, "./connector", "TestSimulateReplace"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 

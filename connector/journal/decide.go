@@ -272,8 +272,8 @@ func (tx *Tx) Again(it *Item) (id int64, err error) {
 	if next.Revision, err = tx.freeRevision(&free); err != nil {
 		return 0, err
 	}
-	_, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, body, revision_of)
- SELECT ?, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, ?, ?, identity, fingerprint, amount, currency, 'accepted', body, id FROM instruction WHERE id = ?`, id, next.Revision, payment.NewKey(&next), it.ID)
+	_, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, finished, body, revision_of)
+ SELECT ?, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, ?, ?, identity, fingerprint, amount, currency, 'accepted', 0, body, id FROM instruction WHERE id = ?`, id, next.Revision, payment.NewKey(&next), it.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -46,7 +46,7 @@ type Staged struct {
 var (
 	rowColumns         = [...]string{"id", "line", "document", "reference", "amount", "file_id", "kind", "currency", "state", "code", "message"}
 	instructionColumns = [...]string{"id", "row_id", "line", "reference", "lane", "key", "fingerprint", "amount",
-		"file_id", "flow", "account", "namespace", "kind", "operation", "part", "revision", "identity", "currency", "state", "code", "message", "body", "transaction_id"}
+		"file_id", "flow", "account", "namespace", "kind", "operation", "part", "revision", "identity", "currency", "state", "code", "message", "body", "transaction_id", "finished"}
 )
 
 // Stage writes documents of a file that are invisible until the file is accepted.
@@ -66,7 +66,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	}
 	rows := tx.pad(padRows, nRows*11)
 	personal := tx.pad(padPersonal, nRows*5)
-	ins := tx.pad(padInstructions, nIns*23)
+	ins := tx.pad(padInstructions, nIns*24)
 	for i := range docs {
 		d := &docs[i]
 		document := rowID
@@ -101,7 +101,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 				identity = payment.Identity(in)
 			}
 			ins = append(ins, insID, document, in.Source.Line, in.Reference, Lane(in), in.Key, payment.Fingerprint(in, d.Parts), minor(in.Amount),
-				f.ID, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Part, in.Revision, identity, in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, body, in.TransactionID)
+				f.ID, f.Flow, f.Account, in.Namespace, string(in.Kind), string(in.Operation), in.Part, in.Revision, identity, in.Amount.Currency, string(state), d.Rows[0].Code, d.Rows[0].Message, body, in.TransactionID, 0)
 			insID++
 		}
 	}

@@ -156,8 +156,8 @@ func (tx *Tx) Cancelling(of *Item, file, line int64, reason string) (id int64, e
 		return 0, err
 	}
 	in.Revision = it.Revision
-	if _, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, body)
- VALUES (?,?,0,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'','accepted',?)`, id, file, line, f.Flow, of.Account, of.Namespace, string(payment.Operate), string(payment.Cancel), of.Reference, of.Part, it.Lane, in.Revision, payment.NewKey(&in),
+	if _, err = tx.exec(`INSERT INTO instruction (id, file_id, row_id, line, flow, account, namespace, kind, operation, reference, part, lane, revision, key, identity, fingerprint, amount, currency, state, finished, body)
+ VALUES (?,?,0,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'','accepted',0,?)`, id, file, line, f.Flow, of.Account, of.Namespace, string(payment.Operate), string(payment.Cancel), of.Reference, of.Part, it.Lane, in.Revision, payment.NewKey(&in),
 		payment.Identity(&in), payment.Fingerprint(&in, ""), encodeBody(&in)); err != nil {
 		return 0, err
 	}
