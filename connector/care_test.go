@@ -61,3 +61,21 @@ func TestInspectSpool(t *testing.T) {
 		t.Errorf("the bytes are gone: %q", got)
 	}
 }
+
+// A count that does not agree with the rows is told of the journal in use, and keeps nobody from a copy of it.
+func TestInspectCounts(t *testing.T) {
+	j, err := sqlite.Open(t.Context(), t.TempDir(), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if err := j.Do(t.Context(), func(tx *journal.Tx) error { return tx.Exec("INSERT INTO tally VALUES ('a', 'open', 1)") }); err != nil {
+		t.Fatal(err)
+	}
+	for spool, want := range map[string]string{filepath.Join(t.TempDir(), "spool"): "counts: flow a: +1 open.", "": ""} {
+		in, err := connector.Inspect(t.Context(), j, spool)
+		if got := strings.Join(in.Wrong, "\n"); err != nil || got != want {
+			t.Errorf("spool %q: %q, %v; want %q", spool, got, err, want)
+		}
+	}
+}
