@@ -89,3 +89,10 @@ func (tx *Tx) pad(which, n int) []any {
 	}
 	return tx.pads[which][:0]
 }
+
+// wipe lets go of what the pads show: a cell may be long, and personal.
+func (tx *Tx) wipe() {
+	for i := range tx.pads {
+		clear(tx.pads[i][:cap(tx.pads[i])])
+	}
+}

@@ -257,6 +257,7 @@ func (j *Journal) commit(tx *Tx, batch []*job) {
 			return nil
 		})
 	}
+	defer tx.wipe()
 	err := run(batch)
 	if err == nil || len(batch) == 1 {
 		for _, b := range batch {

@@ -17,6 +17,9 @@ import (
 // busy is how long a statement waits for a lock that another process holds.
 const busy = 10 * time.Second
 
+// keepRaw is how many bytes of a row's a connection keeps room for, once its rows are read.
+const keepRaw = 64 << 10
+
 // conn is one connection. The engine is called without database/sql between: that and its locks cost as much again.
 type conn struct {
 	*sqlite.Conn
@@ -127,8 +130,12 @@ func (c *conn) run(ctx context.Context, s *sqlite.Stmt, args []any, to func(jour
 		}
 	}
 	defer func() {
-		if back := s.Reset(); err == nil { // else it says the same again
+		back := errors.Join(s.Reset(), s.ClearBindings()) // what was bound may be long, and personal
+		if err == nil {                                   // else it says the same again
 			err = back
+		}
+		if cap(c.raw) > keepRaw {
+			c.raw = nil
 		}
 	}()
 	for {

@@ -184,3 +184,29 @@ func TestPool(t *testing.T) {
 		t.Error("a connection put back after Close is still open")
 	}
 }
+
+// TestWriter: the writing connection commits to the disk, beside readers, and overwrites what it deletes.
+func TestWriter(t *testing.T) {
+	d := dialect(uri(filepath.Join(t.TempDir(), "w.db")))
+	c, err := d.Writer.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "secure_delete": "1"} { // https://sqlite.org/pragma.html
+		var got string
+		if err := c.Each(t.Context(), "PRAGMA "+pragma, nil, func(r journal.Record) error { return r.Scan(&got) }); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+	d.Writer.Put(c)
+	if c, err = d.Readers.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Exec(t.Context(), "CREATE TABLE a (x BIGINT)"); err == nil {
+		t.Error("a reader can write")
+	}
+	d.Readers.Put(c)
+	if err := errors.Join(d.Readers.Close(), d.Writer.Close()); err != nil {
+		t.Error(err)
+	}
+}
