@@ -248,9 +248,7 @@ func TestKillLyra(t *testing.T) {
 // a green run proves nothing.
 func TestKillLyraControl(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds a binary of its own")
-	}
+	long(t, "builds a binary of its own")
 	m := mutant{"believe that an order nobody has paid never arrived", []edit{{"connector/gateway/lyra/lyra.go", "g.ordered(ctx, OrderID(in), payment.ErrUnsupported)", "g.ordered(ctx, OrderID(in), payment.ErrUnknown)"}}}
 	binary := m.build(t)
 	for seed := uint64(1); seed <= 4; seed++ {

@@ -296,9 +296,7 @@ func openSipsControl(t *testing.T, seed uint64) *opsKill {
 // TestKillOperationControls runs the mutants: each must turn the kill test red.
 func TestKillOperationControls(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds binaries of its own")
-	}
+	long(t, "builds binaries of its own")
 	for _, m := range opsMutants {
 		t.Run(m.name, func(t *testing.T) {
 			binary := m.build(t)

@@ -24,9 +24,7 @@ var replaceMutants = []mutant{
 // TestReplaceControls runs the simulation of replacements over the mutants: each must turn it red.
 func TestReplaceControls(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the tests once for each mutant")
-	}
+	long(t, "builds the tests once for each mutant")
 	for _, m := range replaceMutants {
 		t.Run(m.name, func(t *testing.T) { m.turnsRed(t, "./connector", "TestSimulateReplace") })
 	}
@@ -45,15 +43,16 @@ var controls = []struct {
 	{mutant{"a staged instruction is not on the list of the unfinished", []edit{{"connector/journal/stage.go", "body, in.TransactionID, 0)", "body, in.TransactionID, 1)"}}}, "./connector/journal", "TestUpgradeLists"},
 	{mutant{"a retried instruction is not on the list of the unfinished", []edit{{"connector/journal/decide.go", "currency, 'accepted', 0, body", "currency, 'accepted', 1, body"}}}, "./connector", "TestRegressRetryAgainAndAgain"},
 	{mutant{"the cancel of a replaced request is not on the list of the unfinished", []edit{{"connector/journal/target.go", "NULL,'','accepted',0,?)", "NULL,'','accepted',1,?)"}}}, "./connector", "TestSimulateReplace"},
+	{mutant{"an older journal's lists are not made whole", []edit{{"connector/journal/schema.go", "UPDATE instruction SET finished = 0 WHERE", "UPDATE instruction SET finished = 1 WHERE"}}}, "./connector/journal", "TestUpgradeLists"},
+	{mutant{"a commit does not wait for the disk", []edit{{"connector/journal/sqlite/sqlite.go", `"synchronous(FULL)", "cache_size(-4000)"`, `"synchronous(OFF)", "cache_size(-4000)"`}}}, "./connector/journal/sqlite", "TestWriter"},
+	{mutant{"a wrong count is told by nobody", []edit{{"connector/care.go", "if differs != \"\" {", "if false {"}}}, "./connector", "TestInspectCounts"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 
 // TestControls runs a test over each of the controls.
 func TestControls(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the tests once for each mutant")
-	}
+	long(t, "builds the tests once for each mutant")
 	for _, c := range controls {
 		t.Run(c.name, func(t *testing.T) { c.turnsRed(t, c.where, c.test) })
 	}
