@@ -17,8 +17,8 @@ import (
 // busy is how long a statement waits for a lock that another process holds.
 const busy = 10 * time.Second
 
-// keepRaw is how many bytes of a row's a connection keeps room for, once its rows are read.
-const keepRaw = 64 << 10
+// keep is how many bytes a statement's arguments, and the row at hand, may hold on to once they are of no use.
+const keep = 64 << 10
 
 // conn is one connection. The engine is called without database/sql between: that and its locks cost as much again.
 type conn struct {
@@ -124,17 +124,23 @@ func (c *conn) run(ctx context.Context, s *sqlite.Stmt, args []any, to func(jour
 	if n := s.BindParamCount(); n != len(args) {
 		return fmt.Errorf("%d arguments for %d parameters", len(args), n)
 	}
+	long := 0
 	for i, a := range args {
-		if err := bind(s, i+1, a); err != nil {
+		n, err := bind(s, i+1, a)
+		if err != nil {
 			return err
 		}
+		long += n
 	}
 	defer func() {
-		back := errors.Join(s.Reset(), s.ClearBindings()) // what was bound may be long, and personal
-		if err == nil {                                   // else it says the same again
+		back := s.Reset()
+		if long > keep { // always would cost a twentieth of all work: the engine plans some statements anew
+			back = errors.Join(back, s.ClearBindings())
+		}
+		if err == nil { // else it says the same again
 			err = back
 		}
-		if cap(c.raw) > keepRaw {
+		if cap(c.raw) > keep {
 			c.raw = nil
 		}
 	}()
@@ -153,13 +159,14 @@ func (c *conn) run(ctx context.Context, s *sqlite.Stmt, args []any, to func(jour
 	}
 }
 
-// bind gives parameter n (from 1) its value. No bytes at all are NULL.
-func bind(s *sqlite.Stmt, n int, value any) error {
+// bind gives parameter n (from 1) its value, and tells how many bytes that holds. No bytes at all are NULL.
+func bind(s *sqlite.Stmt, n int, value any) (bytes int, err error) {
 	switch v := value.(type) {
 	case nil:
 		s.BindNull(n)
 	case string:
 		s.BindText(n, v)
+		return len(v), nil
 	case int64:
 		s.BindInt64(n, v)
 	case int:
@@ -172,17 +179,19 @@ func bind(s *sqlite.Stmt, n int, value any) error {
 		} else {
 			s.BindBytes(n, v)
 		}
+		return len(v), nil
 	default:
 		switch r := reflect.ValueOf(value); r.Kind() {
 		case reflect.String:
 			s.BindText(n, r.String())
+			return r.Len(), nil
 		case reflect.Int, reflect.Int64:
 			s.BindInt64(n, r.Int())
 		default:
-			return fmt.Errorf("parameter %d: no way to bind a %T", n, value)
+			return 0, fmt.Errorf("parameter %d: no way to bind a %T", n, value)
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // row is the row at hand.
