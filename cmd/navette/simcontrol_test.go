@@ -46,6 +46,10 @@ var controls = []struct {
 	{mutant{"an older journal's lists are not made whole", []edit{{"connector/journal/schema.go", "UPDATE instruction SET finished = 0 WHERE", "UPDATE instruction SET finished = 1 WHERE"}}}, "./connector/journal", "TestUpgradeLists"},
 	{mutant{"a commit does not wait for the disk", []edit{{"connector/journal/sqlite/sqlite.go", `"synchronous(FULL)", "cache_size(-4000)"`, `"synchronous(OFF)", "cache_size(-4000)"`}}}, "./connector/journal/sqlite", "TestWriter"},
 	{mutant{"a wrong count is told by nobody", []edit{{"connector/care.go", "if differs != \"\" {", "if false {"}}}, "./connector", "TestInspectCounts"},
+	{mutant{"a kept connection is written to though the server hung up", []edit{{"connector/gateway/conn.go", "time.Since(c.kept) < maxIdle && quiet(c.socket.Conn)", "time.Since(c.kept) < maxIdle"}}}, "./connector/gateway", "TestHungUpMeanwhile"},
+	{mutant{"what came beside an answer is taken for the next one", []edit{{"connector/gateway/client.go", "k.br.Buffered() == 0 && stop()", "stop()"}}}, "./connector/gateway", "TestAnswerNobodyAsked"},
+	{mutant{"a request that left in part counts as not sent", []edit{{"connector/gateway/client.go", "return nil, wrote, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestWroteSome"},
+	{mutant{"a request without an answer counts as not sent", []edit{{"connector/gateway/client.go", "return nil, true, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestUncertain"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 

@@ -11,9 +11,9 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -35,11 +35,18 @@ type Options struct {
 }
 
 // Client sends each request exactly once: no redirect, no resend, no cookie. It may be used from many goroutines.
+//
+// It speaks HTTP/1.1 over its own connections, with the reader and writer of net/http but without its Transport: that one
+// writes from a goroutine of its own and resends what it takes for replayable, so that whether a request left can only be
+// guessed from outside. Here one goroutine writes and then reads.
 type Client struct {
-	transport *http.Transport
-	timeout   time.Duration
-	redact    redactor
-	now       func() time.Time
+	dialer  dialer
+	conns   int
+	timeout time.Duration
+	redact  redactor
+	now     func() time.Time
+	mu      sync.Mutex
+	pools   map[place]*pool
 }
 
 // NewClient makes a client; an error names the file or setting that cannot be used.
@@ -56,38 +63,23 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	secrets := o.Secrets
-	var proxy func(*http.Request) (*url.URL, error)
+	var proxy *url.URL
 	if o.Proxy != "" {
-		u, err := url.Parse(o.Proxy)
-		if err != nil || u.Host == "" {
+		proxy, err = url.Parse(o.Proxy)
+		if err != nil || proxy.Host == "" || proxy.Scheme != "http" && proxy.Scheme != "https" {
 			return nil, errors.New("proxy: not a URL such as http://proxy.example:3128")
 		}
-		if p, ok := u.User.Password(); ok {
+		if p, ok := proxy.User.Password(); ok {
 			secrets = append(secrets[:len(secrets):len(secrets)], Secret(p))
 		}
-		proxy = http.ProxyURL(u)
 	}
-	d := &dialer{net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // the proof of "not sent" reads HTTP/1 connections
 	c := &Client{
+		dialer:  dialer{net: net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}, tls: tlsConfig, proxy: proxy},
+		conns:   conns,
 		timeout: timeout,
 		redact:  newRedactor(secrets),
 		now:     o.Now,
-		transport: &http.Transport{
-			Proxy:               proxy,
-			DialContext:         d.dial,
-			TLSClientConfig:     tlsConfig,
-			TLSHandshakeTimeout: timeout,
-			Protocols:           protocols,
-			DisableCompression:  true,
-			MaxConnsPerHost:     conns,
-			MaxIdleConns:        conns,
-			MaxIdleConnsPerHost: conns,
-			// Below the five seconds after which common servers hang up: a request that meets a closing connection is in doubt.
-			IdleConnTimeout:        4 * time.Second,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
+		pools:   map[place]*pool{},
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -118,7 +110,26 @@ func tlsConfig(o Options) (*tls.Config, error) {
 }
 
 // Close gives idle connections up. The client may still be used.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pools {
+		p.close()
+	}
+}
+
+// pool of the connections to where u leads.
+func (c *Client) pool(u *url.URL) *pool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := place{u.Scheme, u.Host}
+	p := c.pools[at]
+	if p == nil {
+		p = &pool{turns: make(chan struct{}, c.conns)}
+		c.pools[at] = p
+	}
+	return p
+}
 
 // Request is one request to send. Body is nil for a GET.
 type Request struct {
@@ -142,34 +153,85 @@ func (a *Answer) Class() Class { return Classify(a.Status, nil, true) }
 // Do sends q once and reads its answer. An error is an *Error: of kind payment.ErrNotSent when certainly no byte of the
 // request left, else of kind payment.ErrUncertain.
 func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	var w witness
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, w.trace()), q.Method, q.URL, nil)
-	if err != nil { // a URL that is none, found here at the latest
+	u, err := url.Parse(q.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" { // found here at the latest
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "the gateway's URL cannot be used"}
 	}
-	if q.Header != nil {
-		req.Header = q.Header
+	until := time.Now().Add(c.timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(until) {
+		until = d
 	}
-	if q.Method != http.MethodGet {
-		// net/http takes a request with an Idempotency-Key for replayable, and resends it by itself when a kept connection
-		// breaks, if it has no body or can get the body again. So: always a body, and never GetBody.
-		req.Body, req.ContentLength, req.GetBody = io.NopCloser(bytes.NewReader(q.Body)), int64(len(q.Body)), nil
+	p := c.pool(u)
+	if err := p.enter(ctx, until); err != nil {
+		return nil, c.failure(ctx, err, false)
 	}
-	// RoundTrip and not http.Client: redirects are answers here, never followed.
-	resp, err := c.transport.RoundTrip(req)
+	defer p.leave()
+	k := p.take()
+	if k == nil {
+		if k, err = c.open(ctx, u, until); err != nil {
+			return nil, c.failure(ctx, err, false)
+		}
+	}
+	return c.over(ctx, p, k, u, q, until)
+}
+
+// over does an exchange over k, which then waits in p for the next one or is closed.
+func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Request, until time.Time) (*Answer, error) {
+	a, wrote, again, err := c.exchange(ctx, k, u, q, until)
+	if again {
+		p.keep(k)
+	} else {
+		k.Close()
+	}
 	if err != nil {
-		return nil, c.failure(ctx, err, w.failed())
+		return nil, c.failure(ctx, err, wrote)
 	}
-	defer resp.Body.Close()
-	a := &Answer{Status: resp.StatusCode, Wait: RetryAfter(resp.Header, c.now())}
+	return a, nil
+}
+
+func (c *Client) open(ctx context.Context, u *url.URL, until time.Time) (*conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	return c.dialer.open(ctx, u)
+}
+
+// exchange sends q over k and reads the answer. wrote: a byte of q may have left; again: k can serve once more.
+func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request, until time.Time) (a *Answer, wrote, again bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, false, err
+	}
+	if err := k.SetDeadline(until); err != nil {
+		return nil, false, false, err
+	}
+	stop := context.AfterFunc(ctx, k.interrupt)
+	defer stop()
+	req := &http.Request{Method: q.Method, URL: u, Host: u.Host, Header: q.Header, ProtoMajor: 1, ProtoMinor: 1}
+	if q.Body != nil {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(q.Body)), int64(len(q.Body))
+	}
+	viaProxy := c.dialer.proxy != nil && u.Scheme == "http"
+	if viaProxy {
+		if who := authorization(c.dialer.proxy); who != "" {
+			req.Header = q.Header.Clone()
+			req.Header.Set("Proxy-Authorization", who)
+		}
+	}
+	if wrote, err = k.send(req, viaProxy); err != nil {
+		return nil, wrote, false, err
+	}
+	resp, err := k.receive(req)
+	if err != nil {
+		return nil, true, false, err
+	}
+	// Its body is not closed, which would read it to its end; the connection is.
+	a = &Answer{Status: resp.StatusCode, Wait: RetryAfter(resp.Header, c.now())}
 	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
 		a.Type = t
 	}
 	a.Body, err = readBody(resp)
 	a.Cut = err != nil
-	return a, nil
+	again = err == nil && !resp.Close && resp.StatusCode != http.StatusSwitchingProtocols && k.br.Buffered() == 0 && stop()
+	return a, true, again, nil
 }
 
 var errLarge = errors.New("the answer is too large")
@@ -194,8 +256,13 @@ func readBody(resp *http.Response) ([]byte, error) {
 // failure makes the error of an exchange without a status.
 func (c *Client) failure(ctx context.Context, err error, wrote bool) error {
 	e := &Error{Kind: payment.ErrUncertain, Code: CodeLost, Text: c.Clean(err.Error()), ctx: ctx.Err()}
-	if errors.Is(err, context.DeadlineExceeded) {
-		e.Text = "no answer in time"
+	switch {
+	case e.ctx != nil && !errors.Is(e.ctx, context.DeadlineExceeded): // it is what ended the exchange, by the connection's deadline
+		e.Text = e.ctx.Error()
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		e.Text, e.ctx = "no answer in time", context.DeadlineExceeded
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.Text = "the connection was closed before an answer came"
 	}
 	if Classify(0, err, wrote) == NotSent {
 		e.Kind, e.Code = payment.ErrNotSent, CodeUnreachable

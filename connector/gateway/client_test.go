@@ -11,9 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -371,24 +375,242 @@ func TestNewClientRefuses(t *testing.T) {
 	}
 }
 
-func TestSealedConnection(t *testing.T) {
-	a, b := net.Pipe()
-	defer b.Close()
-	go io.Copy(io.Discard, b)
-	m := &meteredConn{Conn: a}
-	if _, err := m.Write([]byte("12345")); err != nil || m.count() != 5 {
-		t.Fatalf("count %d, error %v after 5 bytes", m.count(), err)
+// script is a server whose connections each follow a function; it tells how many there were.
+func script(t *testing.T, each func(c net.Conn, br *bufio.Reader)) (url string, conns *atomic.Int32) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	w := witness{got: true, conn: m, base: 5}
-	if w.failed() {
-		t.Error("nothing was written after the base, yet the witness says so")
+	conns = new(atomic.Int32)
+	var all sync.WaitGroup
+	t.Cleanup(all.Wait)
+	t.Cleanup(func() { l.Close() })
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Add(1)
+			all.Go(func() {
+				defer c.Close()
+				each(c, bufio.NewReader(c))
+			})
+		}
+	})
+	return "http://" + l.Addr().String(), conns
+}
+
+// hear reads one request whole, false at the connection's end.
+func hear(br *bufio.Reader) bool {
+	r, err := http.ReadRequest(br)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r.Body)
 	}
-	if _, err := m.Write([]byte("6")); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("write after the seal: error %v, want %v", err, net.ErrClosed)
+	return err == nil
+}
+
+const fine = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+// TestHungUpMeanwhile: a kept connection that the server gave up is not written to, so nothing is in doubt.
+func TestHungUpMeanwhile(t *testing.T) {
+	gone := make(chan struct{}, 2)
+	url, conns := script(t, func(c net.Conn, br *bufio.Reader) {
+		if hear(br) {
+			io.WriteString(c, fine)
+		}
+		c.Close()
+		gone <- struct{}{}
+	})
+	c := client(t, Options{})
+	for range 2 {
+		if _, err := c.Do(t.Context(), post(url)); err != nil {
+			t.Fatalf("POST: %v", err)
+		}
+		<-gone
 	}
-	for name, w := range map[string]*witness{"one byte": {got: true, conn: m, base: 4}, "unknown connection": {got: true}, "an earlier connection": {got: true, conn: m, base: 5, wrote: true}} {
-		if !w.failed() {
-			t.Errorf("%s: the witness says that nothing left", name)
+	if n := conns.Load(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// TestAnswerNobodyAsked: what comes beside the answer is never taken for the next one.
+func TestAnswerNobodyAsked(t *testing.T) {
+	for name, late := range map[string]bool{"with the answer": false, "after it": true} {
+		t.Run(name, func(t *testing.T) {
+			said := make(chan struct{}, 8)
+			asked := make(chan struct{}, 8)
+			url, _ := script(t, func(c net.Conn, br *bufio.Reader) {
+				for hear(br) {
+					if late {
+						io.WriteString(c, fine)
+						<-asked
+						io.WriteString(c, strings.Replace(fine, "{}", "[]", 1))
+					} else {
+						io.WriteString(c, fine+strings.Replace(fine, "{}", "[]", 1))
+					}
+					said <- struct{}{}
+				}
+			})
+			c := client(t, Options{})
+			for range 3 {
+				a, err := c.Do(t.Context(), post(url))
+				if err != nil || string(a.Body) != "{}" {
+					t.Fatalf("POST: answer %+v, error %v", a, err)
+				}
+				asked <- struct{}{}
+				<-said
+			}
+		})
+	}
+}
+
+// TestForms: answers as servers may spell them, and whether their connection serves again.
+func TestForms(t *testing.T) {
+	tests := []struct {
+		name, answer  string
+		status, conns int
+		cut           bool
+		bad           bool // no answer at all
+	}{
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n", 200, 1, false, false},
+		{"interim answers first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + fine, 201, 1, false, false},
+		{"nothing but interim answers", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 9), 0, 2, false, true},
+		{"told to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", 200, 2, false, false},
+		{"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200, 2, false, false},
+		{"no body", "HTTP/1.1 204 No Content\r\n\r\n", 204, 1, false, false},
+		{"switching protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 101, 2, false, false},
+		{"a length beyond all bounds", "HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n{}", 200, 2, true, false},
+		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 0, 2, false, true},
+		{"an endless header", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Pad: "+strings.Repeat("x", 1000)+"\r\n", 100) + "\r\n", 0, 2, false, true},
+		{"an endless line", "HTTP/1.1 200 " + strings.Repeat("x", 100_000), 0, 2, false, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			url, conns := script(t, func(c net.Conn, br *bufio.Reader) {
+				for hear(br) {
+					io.WriteString(c, tt.answer)
+				}
+			})
+			c := client(t, Options{})
+			for range 2 {
+				a, err := c.Do(t.Context(), post(url))
+				if tt.bad {
+					if !errors.Is(err, payment.ErrUncertain) {
+						t.Errorf("answer %+v, error %v, want kind %v", a, err, payment.ErrUncertain)
+					}
+				} else if err != nil || a.Status != tt.status || a.Cut != tt.cut {
+					t.Errorf("answer %+v, error %v; want status %d, cut %v", a, err, tt.status, tt.cut)
+				}
+			}
+			c.Close()
+			if n := int(conns.Load()); n != tt.conns {
+				t.Errorf("%d connections for two requests, want %d", n, tt.conns)
+			}
+		})
+	}
+}
+
+// TestWroteSome: a request that left in part is in doubt, one whose connection took nothing is not.
+func TestWroteSome(t *testing.T) {
+	for name, tt := range map[string]struct {
+		takes int
+		kind  error
+	}{"nothing": {0, payment.ErrNotSent}, "one byte": {1, payment.ErrUncertain}, "the header": {4096, payment.ErrUncertain}} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, Options{})
+			q := post("http://psp.example/")
+			q.Body = bytes.Repeat([]byte("x"), 100_000)
+			u, err := url.Parse(q.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &metered{Conn: &narrow{left: tt.takes}}
+			_, err = c.over(t.Context(), c.pool(u), newConn(m, m), u, q, time.Now().Add(time.Second))
+			if !errors.Is(err, tt.kind) {
+				t.Errorf("error %v, want kind %v", err, tt.kind)
+			}
+		})
+	}
+}
+
+// narrow is a connection that takes some bytes and then fails.
+type narrow struct {
+	net.Conn
+	left int
+}
+
+func (n *narrow) Write(b []byte) (int, error) {
+	k := min(n.left, len(b))
+	n.left -= k
+	if k < len(b) {
+		return k, errors.New("broken")
+	}
+	return k, nil
+}
+
+func (*narrow) SetDeadline(time.Time) error { return nil }
+func (*narrow) Close() error                { return nil }
+
+// TestProxies: in the open the proxy gets the whole URL, for TLS a way through; its password is for it alone.
+func TestProxies(t *testing.T) {
+	var met []string
+	psp := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		met = append(met, r.Method+" psp "+r.Header.Get("Proxy-Authorization"))
+		w.WriteHeader(http.StatusCreated)
+	})
+	open, sealed := httptest.NewServer(psp), httptest.NewTLSServer(psp)
+	defer open.Close()
+	defer sealed.Close()
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		met = append(met, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization"))
+		if r.Method == http.MethodConnect {
+			through(t, w, r.Host)
+			return
+		}
+		r.Header.Del("Proxy-Authorization")
+		httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: r.Host}).ServeHTTP(w, r)
+	})
+	proxy, proxyTLS := httptest.NewServer(handler), httptest.NewTLSServer(handler)
+	defer proxy.Close()
+	defer proxyTLS.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: sealed.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*httptest.Server{proxy, proxyTLS} {
+		via := strings.Replace(p.URL, "://", "://u:p%40ss@", 1)
+		const who = " Basic dTpwQHNz"
+		c := client(t, Options{CA: ca, Proxy: via})
+		for target, want := range map[string][]string{
+			open.URL + "/x":   {"POST " + open.URL + "/x" + who, "POST psp "},
+			sealed.URL + "/x": {"CONNECT " + strings.TrimPrefix(sealed.URL, "https://") + who, "POST psp "},
+		} {
+			met = nil
+			if a, err := c.Do(t.Context(), post(target)); err != nil || a.Status != http.StatusCreated {
+				t.Errorf("%s by %s: answer %+v, error %v", target, p.URL, a, err)
+			}
+			if !slices.Equal(met, want) {
+				t.Errorf("%s by %s: met %q, want %q", target, p.URL, met, want)
+			}
 		}
 	}
+}
+
+// through lets bytes pass both ways.
+func through(t *testing.T, w http.ResponseWriter, host string) {
+	far, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	near, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	io.WriteString(near, "HTTP/1.1 200 Connection established\r\n\r\n")
+	go func() { io.Copy(far, near); far.Close() }()
+	go func() { io.Copy(near, far); near.Close() }()
 }

@@ -1,103 +1,284 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
 	"net"
-	"net/http/httptrace"
+	"net/http"
+	"net/url"
+	"strings"
 	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
-// meteredConn counts the bytes handed to the network and can be sealed. Together they prove that a request did not
-// leave: sealed with an unchanged count, no byte of it ever will.
-type meteredConn struct {
+const (
+	// maxHead bounds an answer's status line and header, in bytes.
+	maxHead = 64 << 10
+	// maxInterim bounds the answers 1xx before the real one.
+	maxInterim = 5
+	// maxIdle is how long a connection is kept: below the five seconds after which common servers hang up, since a
+	// request that meets a closing connection is in doubt.
+	maxIdle = 4 * time.Second
+)
+
+// conn is one connection to a PSP, used by one exchange at a time and in its goroutine alone. That is what makes "no
+// byte left" a proof: nobody else writes, so what has not been written when an exchange gives up never will be.
+type conn struct {
+	net.Conn                  // requests are written to it: the socket or TLS above it
+	socket   *metered         // the socket itself
+	in       io.LimitedReader // what it reads, bounded: an endless header must not fill the memory
+	br       *bufio.Reader
+	bw       *bufio.Writer
+	kept     time.Time // since when it waits for the next exchange
+}
+
+// metered counts the bytes that the network took, TLS handshakes included.
+type metered struct {
 	net.Conn
-	mu     sync.Mutex
-	n      int64
-	sealed bool
+	n int64
 }
 
-// Write counts before it writes: a write that fails half-way may still have sent something.
-func (c *meteredConn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	if c.sealed {
-		c.mu.Unlock()
-		return 0, net.ErrClosed
+func (m *metered) Write(b []byte) (int, error) {
+	n, err := m.Conn.Write(b)
+	m.n += int64(n)
+	return n, err
+}
+
+func newConn(c net.Conn, m *metered) *conn {
+	k := &conn{Conn: c, socket: m, in: io.LimitedReader{R: c}, bw: bufio.NewWriter(c)}
+	k.br = bufio.NewReader(&k.in)
+	return k
+}
+
+// interrupt ends what the connection waits for, now and for ever.
+func (c *conn) interrupt() { c.SetDeadline(time.Unix(1, 0)) }
+
+// send writes the request. wrote tells whether a byte of it may have left.
+func (c *conn) send(req *http.Request, viaProxy bool) (wrote bool, err error) {
+	before := c.socket.n
+	write := req.Write
+	if viaProxy {
+		write = req.WriteProxy
 	}
-	c.n += int64(len(b))
-	c.mu.Unlock()
-	return c.Conn.Write(b)
+	if err = write(c.bw); err == nil {
+		err = c.bw.Flush()
+	}
+	return c.socket.n > before, err
 }
 
-func (c *meteredConn) count() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
+// receive reads an answer's head; of its body nothing yet.
+func (c *conn) receive(req *http.Request) (*http.Response, error) {
+	for range maxInterim {
+		c.in.N = maxHead
+		resp, err := http.ReadResponse(c.br, req)
+		if err != nil {
+			if c.in.N <= 0 {
+				err = errors.New("the answer's header is too long")
+			}
+			return nil, err
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			c.in.N = MaxBody + maxHead // the body's reader has its own bound; this is for what surrounds it
+			return resp, nil
+		}
+	}
+	return nil, errors.New("nothing but interim answers")
 }
 
-// seal refuses every later write, then gives the count.
-func (c *meteredConn) seal() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sealed = true
-	return c.n
+// place is where requests go.
+type place struct{ scheme, host string }
+
+// pool holds the connections to one place.
+type pool struct {
+	turns chan struct{} // one for each exchange under way
+	mu    sync.Mutex
+	idle  []*conn // the one used last at the end
+	sweep *time.Timer
 }
 
-// dialer opens metered connections.
-type dialer struct{ net.Dialer }
+// enter waits for its turn, until the time is up or ctx ends.
+func (p *pool) enter(ctx context.Context, until time.Time) error {
+	select {
+	case p.turns <- struct{}{}:
+		return ctx.Err()
+	default:
+	}
+	t := time.NewTimer(time.Until(until))
+	defer t.Stop()
+	select {
+	case p.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return context.DeadlineExceeded
+	}
+}
 
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := d.DialContext(ctx, network, address)
+func (p *pool) leave() { <-p.turns }
+
+// take gives a kept connection whose other end has not hung up, nil if there is none.
+func (p *pool) take() *conn {
+	for {
+		p.mu.Lock()
+		n := len(p.idle) - 1
+		if n < 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		c := p.idle[n]
+		p.idle = p.idle[:n]
+		p.mu.Unlock()
+		if time.Since(c.kept) < maxIdle && quiet(c.socket.Conn) {
+			return c
+		}
+		c.Close()
+	}
+}
+
+// keep holds a connection for the next exchange.
+func (p *pool) keep(c *conn) {
+	c.kept = time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+	if p.sweep == nil {
+		p.sweep = time.AfterFunc(maxIdle, p.clean)
+	}
+}
+
+// clean closes what waits for too long, and comes back while anything waits.
+func (p *pool) clean() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := 0
+	for old < len(p.idle) && time.Since(p.idle[old].kept) >= maxIdle {
+		p.idle[old].Close()
+		old++
+	}
+	p.idle = append(p.idle[:0], p.idle[old:]...)
+	p.sweep = nil
+	if len(p.idle) > 0 {
+		p.sweep = time.AfterFunc(maxIdle-time.Since(p.idle[0].kept), p.clean)
+	}
+}
+
+// close gives up what waits.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle {
+		c.Close()
+	}
+	p.idle = nil
+	if p.sweep != nil {
+		p.sweep.Stop()
+		p.sweep = nil
+	}
+}
+
+// dialer opens connections, through a proxy if there is one.
+type dialer struct {
+	net   net.Dialer
+	tls   *tls.Config
+	proxy *url.URL // nil for none
+}
+
+// open connects to the host of u. Nothing of a request is sent, whatever comes of it.
+func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
+	host, address, err := endpoint(u)
 	if err != nil {
 		return nil, err
 	}
-	return &meteredConn{Conn: c}, nil
+	first := address
+	if d.proxy != nil {
+		if _, first, err = endpoint(d.proxy); err != nil {
+			return nil, err
+		}
+	}
+	socket, err := d.net.DialContext(ctx, "tcp", first)
+	if err != nil {
+		return nil, err
+	}
+	m := &metered{Conn: socket}
+	var c net.Conn = m
+	// A context that ends closes nothing by itself while we talk to a proxy.
+	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if d.proxy != nil && d.proxy.Scheme == "https" {
+		c, err = d.secure(ctx, c, d.proxy.Hostname())
+	}
+	if err == nil && d.proxy != nil && u.Scheme == "https" {
+		err = connect(c, address, authorization(d.proxy))
+	}
+	if err == nil && u.Scheme == "https" {
+		c, err = d.secure(ctx, c, host)
+	}
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return newConn(c, m), nil
 }
 
-// metered finds our connection beneath the layers of TLS.
-func metered(c net.Conn) *meteredConn {
-	for c != nil {
-		switch t := c.(type) {
-		case *meteredConn:
-			return t
-		case interface{ NetConn() net.Conn }:
-			c = t.NetConn()
-		default:
-			return nil
-		}
+func (d *dialer) secure(ctx context.Context, c net.Conn, host string) (net.Conn, error) {
+	config := d.tls.Clone()
+	config.ServerName = host
+	t := tls.Client(c, config)
+	return t, t.HandshakeContext(ctx)
+}
+
+// connect asks a proxy for a way to address.
+func connect(c net.Conn, address, authorization string) error {
+	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{"User-Agent": {"navette"}}}
+	if authorization != "" {
+		req.Header["Proxy-Authorization"] = []string{authorization}
+	}
+	if err := req.Write(c); err != nil {
+		return err
+	}
+	br := bufio.NewReader(io.LimitReader(c, maxHead))
+	resp, err := http.ReadResponse(br, req)
+	if err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK || br.Buffered() > 0 {
+		return fmt.Errorf("proxy: HTTP %d", resp.StatusCode)
 	}
 	return nil
 }
 
-// witness watches one exchange: did a byte of the request leave? net/http gives a connection to a request through
-// GotConn, in the goroutine of RoundTrip, so a request that never got one was not sent (DNS, refused connection, failed
-// TLS handshake, a time-out in the queue).
-type witness struct {
-	mu    sync.Mutex
-	got   bool
-	conn  *meteredConn
-	base  int64
-	wrote bool // surely or perhaps, on an earlier connection
-}
-
-func (w *witness) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.wrote = w.wrote || w.got && (w.conn == nil || w.conn.count() > w.base)
-		w.got, w.conn = true, metered(i.Conn)
-		if w.conn != nil {
-			w.base = w.conn.count()
-		}
-	}}
-}
-
-// failed is asked once RoundTrip gave an error. The connection is dead then; sealing it settles the race with a writer
-// that has not noticed yet.
-func (w *witness) failed() (wrote bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.got {
-		return false
+// authorization is the value of Proxy-Authorization, "" for none.
+func authorization(proxy *url.URL) string {
+	if proxy == nil || proxy.User == nil {
+		return ""
 	}
-	return w.wrote || w.conn == nil || w.conn.seal() > w.base
+	password, _ := proxy.User.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
+}
+
+// endpoint gives a URL's host as certificates spell it, and the address to dial.
+func endpoint(u *url.URL) (host, address string, err error) {
+	host = u.Hostname()
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return "", "", err
+		}
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return host, net.JoinHostPort(host, port), nil
 }
