@@ -5,16 +5,22 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/navette-connect/navette/connector/payment"
 )
@@ -70,7 +76,8 @@ func NewClient(o Options) (*Client, error) {
 			return nil, errors.New("proxy: not a URL such as http://proxy.example:3128")
 		}
 		if p, ok := proxy.User.Password(); ok {
-			secrets = append(secrets[:len(secrets):len(secrets)], Secret(p))
+			basic := base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + p))
+			secrets = append(secrets[:len(secrets):len(secrets)], Secret(p), Secret(basic))
 		}
 	}
 	c := &Client{
@@ -135,7 +142,7 @@ func (c *Client) pool(u *url.URL) *pool {
 type Request struct {
 	Method, URL string
 	Header      http.Header
-	Body        []byte // not changed after the call: a slow connection may still be reading it
+	Body        []byte
 }
 
 // Answer is what a PSP answered: its status line came, whatever else did.
@@ -157,6 +164,9 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" { // found here at the latest
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "the gateway's URL cannot be used"}
 	}
+	if !writable(q.Header) { // net/http would send something else in its place, an Idempotency-Key that nobody knows
+		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "a header cannot be written"}
+	}
 	until := time.Now().Add(c.timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(until) {
 		until = d
@@ -166,22 +176,22 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 		return nil, c.failure(ctx, err, false)
 	}
 	defer p.leave()
-	k := p.take()
+	k := p.take(until)
 	if k == nil {
 		if k, err = c.open(ctx, u, until); err != nil {
 			return nil, c.failure(ctx, err, false)
 		}
 	}
-	return c.over(ctx, p, k, u, q, until)
+	return c.over(ctx, p, k, u, q)
 }
 
 // over does an exchange over k, which then waits in p for the next one or is closed.
-func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Request, until time.Time) (*Answer, error) {
-	a, wrote, again, err := c.exchange(ctx, k, u, q, until)
+func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Request) (*Answer, error) {
+	a, wrote, again, err := c.exchange(ctx, k, u, q)
 	if again {
 		p.keep(k)
 	} else {
-		k.Close()
+		k.drop()
 	}
 	if err != nil {
 		return nil, c.failure(ctx, err, wrote)
@@ -189,31 +199,46 @@ func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Requ
 	return a, nil
 }
 
+// writable tells whether a header can be sent as it is.
+func writable(h http.Header) bool {
+	for name, values := range h {
+		if !httpguts.ValidHeaderFieldName(name) || slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *Client) open(ctx context.Context, u *url.URL, until time.Time) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	return c.dialer.open(ctx, u)
+	k, err := c.dialer.open(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.SetDeadline(until); err != nil {
+		k.drop()
+		return nil, err
+	}
+	return k, nil
 }
 
 // exchange sends q over k and reads the answer. wrote: a byte of q may have left; again: k can serve once more.
-func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request, until time.Time) (a *Answer, wrote, again bool, err error) {
+func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) (a *Answer, wrote, again bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, false, false, err
-	}
-	if err := k.SetDeadline(until); err != nil {
 		return nil, false, false, err
 	}
 	stop := context.AfterFunc(ctx, k.interrupt)
 	defer stop()
-	req := &http.Request{Method: q.Method, URL: u, Host: u.Host, Header: q.Header, ProtoMajor: 1, ProtoMinor: 1}
+	req := &http.Request{Method: q.Method, URL: u, Host: strings.TrimSuffix(u.Host, ":"), Header: q.Header, ProtoMajor: 1, ProtoMinor: 1}
 	if q.Body != nil {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(q.Body)), int64(len(q.Body))
 	}
 	viaProxy := c.dialer.proxy != nil && u.Scheme == "http"
 	if viaProxy {
 		if who := authorization(c.dialer.proxy); who != "" {
-			req.Header = q.Header.Clone()
-			req.Header.Set("Proxy-Authorization", who)
+			req.Header = http.Header{"Proxy-Authorization": {who}}
+			maps.Copy(req.Header, q.Header)
 		}
 	}
 	if wrote, err = k.send(req, viaProxy); err != nil {
@@ -230,7 +255,7 @@ func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request, 
 	}
 	a.Body, err = readBody(resp)
 	a.Cut = err != nil
-	again = err == nil && !resp.Close && resp.StatusCode != http.StatusSwitchingProtocols && k.br.Buffered() == 0 && stop()
+	again = err == nil && !resp.Close && resp.StatusCode >= 200 && stop()
 	return a, true, again, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -20,10 +21,8 @@ import (
 )
 
 const (
-	// maxHead bounds an answer's status line and header, in bytes.
+	// maxHead bounds an answer's status line and header, with those of the interim answers before it, in bytes.
 	maxHead = 64 << 10
-	// maxInterim bounds the answers 1xx before the real one.
-	maxInterim = 5
 	// maxIdle is how long a connection is kept: below the five seconds after which common servers hang up, since a
 	// request that meets a closing connection is in doubt.
 	maxIdle = 4 * time.Second
@@ -59,7 +58,10 @@ func newConn(c net.Conn, m *metered) *conn {
 }
 
 // interrupt ends what the connection waits for, now and for ever.
-func (c *conn) interrupt() { c.SetDeadline(time.Unix(1, 0)) }
+func (c *conn) interrupt() { c.SetDeadline(past) }
+
+// drop closes the socket alone: a broken exchange is owed no goodbye of TLS, for which the other end would have to listen.
+func (c *conn) drop() { c.socket.Close() }
 
 // send writes the request. wrote tells whether a byte of it may have left.
 func (c *conn) send(req *http.Request, viaProxy bool) (wrote bool, err error) {
@@ -76,8 +78,8 @@ func (c *conn) send(req *http.Request, viaProxy bool) (wrote bool, err error) {
 
 // receive reads an answer's head; of its body nothing yet.
 func (c *conn) receive(req *http.Request) (*http.Response, error) {
-	for range maxInterim {
-		c.in.N = maxHead
+	c.in.N = maxHead
+	for {
 		resp, err := http.ReadResponse(c.br, req)
 		if err != nil {
 			if c.in.N <= 0 {
@@ -85,13 +87,34 @@ func (c *conn) receive(req *http.Request) (*http.Response, error) {
 			}
 			return nil, err
 		}
-		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+		if resp.StatusCode < 100 || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
 			c.in.N = MaxBody + maxHead // the body's reader has its own bound; this is for what surrounds it
 			return resp, nil
 		}
 	}
-	return nil, errors.New("nothing but interim answers")
 }
+
+// silent tells whether the other end is still there and says nothing: nothing waits in our buffer, in the layers of TLS
+// or in the socket. A request written to a connection that was hung up would be in doubt, and an answer nobody asked for
+// belongs to no request. The deadline for the next exchange must stand already.
+func (c *conn) silent(until time.Time) bool {
+	if c.br.Buffered() > 0 {
+		return false
+	}
+	if c.Conn != net.Conn(c.socket) { // what TLS has taken from the socket is seen by reading without waiting alone
+		if c.SetReadDeadline(past) != nil {
+			return false
+		}
+		c.in.N = 1
+		if _, err := c.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) || c.SetReadDeadline(until) != nil {
+			return false
+		}
+	}
+	return quiet(c.socket.Conn)
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // place is where requests go.
 type place struct{ scheme, host string }
@@ -107,8 +130,8 @@ type pool struct {
 // enter waits for its turn, until the time is up or ctx ends.
 func (p *pool) enter(ctx context.Context, until time.Time) error {
 	select {
-	case p.turns <- struct{}{}:
-		return ctx.Err()
+	case p.turns <- struct{}{}: // whoever has a turn leaves: nothing else may fail here
+		return nil
 	default:
 	}
 	t := time.NewTimer(time.Until(until))
@@ -125,8 +148,8 @@ func (p *pool) enter(ctx context.Context, until time.Time) error {
 
 func (p *pool) leave() { <-p.turns }
 
-// take gives a kept connection whose other end has not hung up, nil if there is none.
-func (p *pool) take() *conn {
+// take gives a kept connection whose other end has not hung up, with its deadline set; nil if there is none.
+func (p *pool) take(until time.Time) *conn {
 	for {
 		p.mu.Lock()
 		n := len(p.idle) - 1
@@ -137,10 +160,10 @@ func (p *pool) take() *conn {
 		c := p.idle[n]
 		p.idle = p.idle[:n]
 		p.mu.Unlock()
-		if time.Since(c.kept) < maxIdle && quiet(c.socket.Conn) {
+		if time.Since(c.kept) < maxIdle && c.SetDeadline(until) == nil && c.silent(until) {
 			return c
 		}
-		c.Close()
+		c.drop()
 	}
 }
 
@@ -198,9 +221,9 @@ func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := address
+	first, proxyHost := address, ""
 	if d.proxy != nil {
-		if _, first, err = endpoint(d.proxy); err != nil {
+		if proxyHost, first, err = endpoint(d.proxy); err != nil {
 			return nil, err
 		}
 	}
@@ -211,10 +234,10 @@ func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
 	m := &metered{Conn: socket}
 	var c net.Conn = m
 	// A context that ends closes nothing by itself while we talk to a proxy.
-	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(past) })
 	defer stop()
 	if d.proxy != nil && d.proxy.Scheme == "https" {
-		c, err = d.secure(ctx, c, d.proxy.Hostname())
+		c, err = d.secure(ctx, c, proxyHost)
 	}
 	if err == nil && d.proxy != nil && u.Scheme == "https" {
 		err = connect(c, address, authorization(d.proxy))
@@ -253,8 +276,11 @@ func connect(c net.Conn, address, authorization string) error {
 	if err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
-	if resp.StatusCode != http.StatusOK || br.Buffered() > 0 {
+	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("proxy: HTTP %d", resp.StatusCode)
+	}
+	if br.Buffered() > 0 {
+		return errors.New("proxy: it speaks before it is spoken to")
 	}
 	return nil
 }

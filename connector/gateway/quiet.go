@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// quiet tells whether the other end of a kept connection is still there and says nothing: a request written to one that
-// has hung up would be in doubt, and an answer nobody asked for belongs to no request.
+// quiet tells whether a socket is open and has nothing to read. Its deadline must not have passed.
 func quiet(c net.Conn) bool {
 	s, ok := c.(syscall.Conn)
 	if !ok {
