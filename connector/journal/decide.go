@@ -126,7 +126,7 @@ func (tx *Tx) Adopt(it *Item, paymentID, transactionID, link string) error {
 	var err error
 	switch {
 	case it.Kind == payment.Request:
-		err = tx.one("SELECT count(*) FROM instruction WHERE payment_id = ? AND payment_id <> '' AND account = ? AND kind = 'request' AND id <> ?", paymentID, it.Account, it.ID).Scan(&taken)
+		err = tx.one("SELECT count(*) FROM instruction i WHERE "+paymentIs("i", "?")+" AND i.account = ? AND i.kind = 'request' AND i.id <> ?", paymentID, it.Account, it.ID).Scan(&taken)
 	case transactionID != it.TransactionID && (it.Operation == payment.Refund || it.Operation == payment.Duplicate || it.Operation == payment.Capture):
 		err = tx.one(`SELECT count(*) FROM instruction i WHERE i.transaction_id = ? AND i.transaction_id <> '' AND i.account = ? AND i.kind = 'operation' AND i.operation = ? AND i.id <> ?
  AND NOT EXISTS (SELECT 1 FROM instruction r WHERE r.transaction_id = i.transaction_id AND r.account = i.account AND r.kind = 'request')`, transactionID, it.Account, string(it.Operation), it.ID).Scan(&taken)
@@ -394,8 +394,8 @@ func (j *Journal) Coded(ctx context.Context, flow, state, code string, limit int
 func (j *Journal) Where(ctx context.Context, ref string) ([]Item, error) {
 	var all []Item
 	seen := map[int64]bool{}
-	for _, column := range []string{"lane", "payment_id", "transaction_id"} {
-		list, err := j.items(ctx, "i."+column+" = ? AND i."+column+" <> '' AND f.judged = 1 ORDER BY i.id", ref)
+	for _, where := range []string{"i.lane = ? AND i.lane <> ''", paymentIs("i", "?"), "i.transaction_id = ? AND i.transaction_id <> ''"} {
+		list, err := j.items(ctx, where+" AND f.judged = 1 ORDER BY i.id", ref)
 		if err != nil {
 			return nil, err
 		}

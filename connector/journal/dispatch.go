@@ -413,7 +413,7 @@ func (j *Journal) NextDue(ctx context.Context, account string, kinds ...string) 
 
 // ByPayment finds the request an account's PSP knows by an id; ErrMissing when none is.
 func (tx *Tx) ByPayment(account, paymentID string) (it Item, err error) {
-	err = tx.one("SELECT "+itemColumns+itemFrom+"i.id = (SELECT max(m.id) FROM instruction m WHERE m.payment_id = ? AND m.payment_id <> '' AND m.account = ? AND m.kind = 'request')", paymentID, account).into(it.scan)
+	err = tx.one("SELECT "+itemColumns+itemFrom+"i.id = "+newestRequest, paymentID, account).into(it.scan)
 	return it, err
 }
 
@@ -450,7 +450,7 @@ func (tx *Tx) NoticesDone(account string, ids []string) error {
 // Known tells whether the account has a request the PSP knows by that id.
 func (j *Journal) Known(ctx context.Context, account, paymentID string) (bool, error) {
 	var n int64
-	err := j.one(ctx, "SELECT id FROM instruction WHERE payment_id = ? AND payment_id <> '' AND account = ? LIMIT 1", paymentID, account).Scan(&n)
+	err := j.one(ctx, "SELECT i.id FROM instruction i WHERE "+paymentIs("i", "?")+" AND i.account = ? LIMIT 1", paymentID, account).Scan(&n)
 	if errors.Is(err, ErrMissing) {
 		return false, nil
 	}

@@ -313,7 +313,7 @@ func (tx *Tx) blank(docs []int64, strip Strip) (rows int64, err error) {
 	if _, err := tx.run("UPDATE instruction SET message = '' WHERE message <> '' AND row_id IN " + in); err != nil {
 		return 0, err
 	}
-	_, err = tx.run("DELETE FROM stray WHERE EXISTS (SELECT 1 FROM instruction i WHERE i.row_id IN " + in + " AND i.payment_id <> '' AND i.payment_id = stray.payment_id AND i.account = stray.account)")
+	_, err = tx.run("DELETE FROM stray WHERE (account, payment_id) IN (SELECT i.account, i.payment_id FROM instruction i WHERE i.row_id IN " + in + " AND i.payment_id <> '')")
 	return rows, err
 }
 

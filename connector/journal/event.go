@@ -248,7 +248,7 @@ func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
 // Strays lists kept news whose payment is known by now.
 func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
 	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
- (SELECT 1 FROM instruction i WHERE i.payment_id = s.payment_id AND i.payment_id <> '' AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r Record) error {
+ (SELECT 1 FROM instruction i WHERE `+paymentIs("i", "s.payment_id")+` AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r Record) error {
 		var s Stray
 		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
 		list = append(list, s)

@@ -24,7 +24,7 @@ func (j *Journal) Page(ctx context.Context, digest string) (p Page, err error) {
 
 // PageOf finds the page of the request that an account's PSP knows, or would know, by an id; ErrMissing when there is none.
 func (j *Journal) PageOf(ctx context.Context, account, paymentID string) (p Page, err error) {
-	err = p.scan(j.one(ctx, pageColumns+"instruction_id = (SELECT max(i.id) FROM instruction i WHERE i.payment_id = ? AND i.payment_id <> '' AND i.account = ? AND i.kind = 'request')", paymentID, account))
+	err = p.scan(j.one(ctx, pageColumns+"instruction_id = "+newestRequest, paymentID, account))
 	return p, err
 }
 

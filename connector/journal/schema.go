@@ -203,6 +203,11 @@ DROP INDEX row_closed_file;
 CREATE INDEX row_closed ON row (reference) WHERE state <> 'accepted' AND state <> 'held';
 CREATE INDEX row_closed_file ON row (file_id, id) WHERE state <> 'accepted' AND state <> 'held';
 `,
+	// By era first (paid.go).
+	`
+DROP INDEX instruction_payment;
+CREATE INDEX instruction_payment ON instruction (id >> 12, payment_id) WHERE payment_id <> '';
+`,
 }
 
 func (j *Journal) migrate(tx *Tx) error {

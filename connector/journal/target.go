@@ -30,7 +30,7 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	args := []any{in.Account}
 	switch {
 	case in.PaymentID != "":
-		where, args = "i.payment_id = ? AND i.payment_id <> ''", append(args, in.PaymentID)
+		where, args = paymentIs("i", "?"), append(args, in.PaymentID)
 	case in.TransactionID != "":
 		where, args = "i.id = coalesce((SELECT max(r.id) FROM instruction r WHERE r.transaction_id = ? AND r.transaction_id <> '' AND r.kind = 'request' AND r.account = i.account), (SELECT max(t.instruction_id) FROM transaction_ t WHERE t.transaction_id = ? AND t.account = i.account))", append(args, in.TransactionID, in.TransactionID)
 	case in.Reference != "":

@@ -1,0 +1,19 @@
+package journal
+
+// The ids that PSPs give are as good as random. An index over all of them has another page written with nearly every
+// answer: most of what a commit would write. So the index goes by era first, 4096 instructions each: those that are sent
+// together are found on some forty pages. A look goes through the eras, the newest first; each costs about a microsecond.
+
+// eras lists the eras there are, newest first.
+const eras = `(WITH RECURSIVE era(n) AS (SELECT max(id) >> 12 FROM instruction UNION ALL
+ SELECT n - 1 FROM era WHERE n > (SELECT min(id) >> 12 FROM instruction)) SELECT n FROM era) AS era`
+
+// paymentIs is the condition that the instruction called by an alias has the PSP's id of a payment: ? or a column.
+func paymentIs(alias, id string) string {
+	return alias + ".id IN (SELECT known.id FROM " + eras + " CROSS JOIN instruction known WHERE known.id >> 12 = era.n AND known.payment_id = " + id + " AND known.payment_id <> '')"
+}
+
+// newestRequest is the number of the newest request that an account's PSP knows by an id, NULL where there is none. Its
+// arguments are that id and the account.
+const newestRequest = `(SELECT hit FROM (SELECT (SELECT max(known.id) FROM instruction known WHERE known.id >> 12 = era.n AND known.payment_id = ? AND known.payment_id <> ''
+ AND known.account = ? AND known.kind = 'request') AS hit FROM ` + eras + `) AS hits WHERE hit IS NOT NULL LIMIT 1)`
