@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -42,9 +40,9 @@ type Options struct {
 
 // Client sends each request exactly once: no redirect, no resend, no cookie. It may be used from many goroutines.
 //
-// It speaks HTTP/1.1 over its own connections, with the reader and writer of net/http but without its Transport: that one
-// writes from a goroutine of its own and resends what it takes for replayable, so that whether a request left can only be
-// guessed from outside. Here one goroutine writes and then reads.
+// It speaks HTTP/1.1 over its own connections, with the reader of net/http but without its Transport: that one writes from
+// a goroutine of its own and resends what it takes for replayable, so that whether a request left can only be guessed from
+// outside. Here one goroutine writes and then reads.
 type Client struct {
 	dialer  dialer
 	conns   int
@@ -161,10 +159,10 @@ func (a *Answer) Class() Class { return Classify(a.Status, nil, true) }
 // request left, else of kind payment.ErrUncertain.
 func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	u, err := url.Parse(q.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" { // found here at the latest
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(u.RawQuery, " ") { // found here at the latest
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "the gateway's URL cannot be used"}
 	}
-	if !writable(q.Header) { // net/http would send something else in its place, an Idempotency-Key that nobody knows
+	if !writable(q.Header) { // in another form it would be an Idempotency-Key that nobody knows
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "a header cannot be written"}
 	}
 	until := time.Now().Add(c.timeout)
@@ -199,9 +197,13 @@ func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Requ
 	return a, nil
 }
 
-// writable tells whether a header can be sent as it is.
+// writable tells whether a header can be sent as it is, beside what the client writes itself.
 func writable(h http.Header) bool {
 	for name, values := range h {
+		switch http.CanonicalHeaderKey(name) {
+		case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Proxy-Authorization":
+			return false
+		}
 		if !httpguts.ValidHeaderFieldName(name) || slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
 			return false
 		}
@@ -230,21 +232,10 @@ func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) 
 	}
 	stop := context.AfterFunc(ctx, k.interrupt)
 	defer stop()
-	req := &http.Request{Method: q.Method, URL: u, Host: strings.TrimSuffix(u.Host, ":"), Header: q.Header, ProtoMajor: 1, ProtoMinor: 1}
-	if q.Body != nil {
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(q.Body)), int64(len(q.Body))
-	}
-	viaProxy := c.dialer.proxy != nil && u.Scheme == "http"
-	if viaProxy {
-		if who := authorization(c.dialer.proxy); who != "" {
-			req.Header = http.Header{"Proxy-Authorization": {who}}
-			maps.Copy(req.Header, q.Header)
-		}
-	}
-	if wrote, err = k.send(req, viaProxy); err != nil {
+	if wrote, err = k.send(u, q, c.dialer.proxy); err != nil {
 		return nil, wrote, false, err
 	}
-	resp, err := k.receive(req)
+	resp, err := k.receive(q.Method)
 	if err != nil {
 		return nil, true, false, err
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,8 @@ type conn struct {
 	in       io.LimitedReader // what it reads, bounded: an endless header must not fill the memory
 	br       *bufio.Reader
 	bw       *bufio.Writer
+	host     string    // of the header Host
+	head     []byte    // of the last request
 	kept     time.Time // since when it waits for the next exchange
 }
 
@@ -63,22 +66,48 @@ func (c *conn) interrupt() { c.SetDeadline(past) }
 // drop closes the socket alone: a broken exchange is owed no goodbye of TLS, for which the other end would have to listen.
 func (c *conn) drop() { c.socket.Close() }
 
-// send writes the request. wrote tells whether a byte of it may have left.
-func (c *conn) send(req *http.Request, viaProxy bool) (wrote bool, err error) {
+// send writes a request. wrote tells whether a byte of it may have left.
+func (c *conn) send(u *url.URL, q *Request, proxy *url.URL) (wrote bool, err error) {
 	before := c.socket.n
-	write := req.Write
-	if viaProxy {
-		write = req.WriteProxy
-	}
-	if err = write(c.bw); err == nil {
-		err = c.bw.Flush()
-	}
+	c.head = appendHead(c.head[:0], u, c.host, q, proxy)
+	c.bw.Write(c.head)
+	c.bw.Write(q.Body)
+	err = c.bw.Flush() // it keeps the first error
 	return c.socket.n > before, err
 }
 
+// appendHead writes a request's first line and header, which writable has found fit. Through a proxy a request in the open
+// names the whole URL; in TLS a proxy sees nothing of it.
+func appendHead(b []byte, u *url.URL, host string, q *Request, proxy *url.URL) []byte {
+	b = append(append(b, q.Method...), ' ')
+	open := proxy != nil && u.Scheme == "http"
+	if open {
+		b = append(append(b, "http://"...), host...)
+	}
+	b = append(append(b, u.RequestURI()...), " HTTP/1.1\r\n"...)
+	b = header(b, "Host", host)
+	for name, values := range q.Header {
+		for _, v := range values {
+			b = header(b, name, v)
+		}
+	}
+	if who := authorization(proxy); open && who != "" {
+		b = header(b, "Proxy-Authorization", who)
+	}
+	if q.Method != http.MethodGet {
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(q.Body)), 10), "\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+func header(b []byte, name, value string) []byte {
+	return append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
+}
+
 // receive reads an answer's head; of its body nothing yet.
-func (c *conn) receive(req *http.Request) (*http.Response, error) {
+func (c *conn) receive(method string) (*http.Response, error) {
 	c.in.N = maxHead
+	req := &http.Request{Method: method} // that of CONNECT has another answer, nothing else of it matters
 	for {
 		resp, err := http.ReadResponse(c.br, req)
 		if err != nil {
@@ -252,7 +281,9 @@ func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
 		socket.Close()
 		return nil, err
 	}
-	return newConn(c, m), nil
+	k := newConn(c, m)
+	k.host = hostHeader(host, u.Port())
+	return k, nil
 }
 
 func (d *dialer) secure(ctx context.Context, c net.Conn, host string) (net.Conn, error) {
@@ -292,6 +323,18 @@ func authorization(proxy *url.URL) string {
 	}
 	password, _ := proxy.User.Password()
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
+}
+
+// hostHeader is the value of Host. The zone of an IPv6 address means nothing to the other end.
+func hostHeader(host, port string) string {
+	host, _, _ = strings.Cut(host, "%")
+	if port != "" {
+		return net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // endpoint gives a URL's host as certificates spell it, and the address to dial.

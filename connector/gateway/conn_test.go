@@ -407,7 +407,7 @@ func TestHeadersAsTheyAre(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrivals.Add(1) }))
 	defer srv.Close()
 	c := client(t, Options{})
-	for _, h := range []http.Header{{"Idempotency-Key": {"a\nb"}}, {"Idempotency-Key": {"a\x01b"}}, {"Bad Name": {"x"}}} {
+	for _, h := range []http.Header{{"Idempotency-Key": {"a\nb"}}, {"Idempotency-Key": {"a\x01b"}}, {"Bad Name": {"x"}}, {"Host": {"x"}}, {"content-length": {"9"}}} {
 		q := post(srv.URL)
 		q.Header = h
 		if _, err := c.Do(t.Context(), q); !errors.Is(err, payment.ErrNotSent) {
@@ -421,5 +421,40 @@ func TestHeadersAsTheyAre(t *testing.T) {
 	q.Header = nil
 	if _, err := c.Do(t.Context(), q); err != nil {
 		t.Errorf("without a header: %v", err)
+	}
+}
+
+func TestHead(t *testing.T) {
+	open, sealed := &url.URL{Scheme: "http", Host: "proxy:3128", User: url.UserPassword("u", "p")}, &url.URL{Scheme: "https", Host: "proxy:3128"}
+	tests := []struct {
+		url, method string
+		proxy       *url.URL
+		want        string
+	}{
+		{"https://psp.example/v1/x?a=b%20c", "GET", nil, "GET /v1/x?a=b%20c HTTP/1.1|Host: psp.example|X: y|"},
+		{"https://psp.example:8443", "POST", nil, "POST / HTTP/1.1|Host: psp.example:8443|X: y|Content-Length: 2|"},
+		{"https://psp.example:/", "GET", nil, "GET / HTTP/1.1|Host: psp.example|X: y|"},
+		{"https://société.example/", "GET", nil, "GET / HTTP/1.1|Host: xn--socit-esab.example|X: y|"},
+		{"http://[fe80::1%25eth0]:80/", "GET", nil, "GET / HTTP/1.1|Host: [fe80::1]:80|X: y|"},
+		{"http://[::1]/a%2Fb", "GET", nil, "GET /a%2Fb HTTP/1.1|Host: [::1]|X: y|"},
+		{"http://under_score/", "GET", nil, "GET / HTTP/1.1|Host: under_score|X: y|"},
+		{"http://psp.example/x", "POST", open, "POST http://psp.example/x HTTP/1.1|Host: psp.example|X: y|Proxy-Authorization: Basic dTpw|Content-Length: 2|"},
+		{"https://psp.example/x", "POST", open, "POST /x HTTP/1.1|Host: psp.example|X: y|Content-Length: 2|"},
+		{"http://psp.example/x", "GET", sealed, "GET http://psp.example/x HTTP/1.1|Host: psp.example|X: y|"},
+	}
+	for _, tt := range tests {
+		u, err := url.Parse(tt.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host, _, err := endpoint(u)
+		if err != nil {
+			t.Errorf("%s: %v", tt.url, err)
+			continue
+		}
+		head := appendHead(nil, u, hostHeader(host, u.Port()), &Request{Method: tt.method, Header: http.Header{"X": {"y"}}, Body: []byte("{}")}, tt.proxy)
+		if got := strings.ReplaceAll(string(head), "\r\n", "|"); got != tt.want+"|" {
+			t.Errorf("%s:\n got %s\nwant %s|", tt.url, got, tt.want)
+		}
 	}
 }

@@ -92,19 +92,19 @@ func pairs(b []byte, name string, ps []payment.Pair) []byte {
 		ps = slices.Clone(ps)
 		slices.SortStableFunc(ps, byName)
 	}
-	b = append(quote(b, name), ':', '{')
+	b = append(member(b, name), '{')
 	for i, p := range ps {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = text(b, p.Name, p.Value)
+		b = quote(append(quote(b, p.Name), ':'), p.Value)
 	}
 	return append(b, '}')
 }
 
 func date(b []byte, name, v string) []byte {
 	if v == "" {
-		return append(quote(b, name), ":null"...)
+		return append(member(b, name), "null"...)
 	}
 	return text(b, name, v)
 }
@@ -116,7 +116,18 @@ func optional(b []byte, name, v string) []byte {
 	return text(append(b, ','), name, v)
 }
 
-func text(b []byte, name, v string) []byte { return quote(append(quote(b, name), ':'), v) }
+// text writes a member; its name needs no quoting.
+func text(b []byte, name, v string) []byte { return quote(member(b, name), v) }
+
+func member(b []byte, name string) []byte { return append(append(append(b, '"'), name...), '"', ':') }
+
+// plain tells which bytes stand for themselves in a JSON string.
+var plain = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf-1; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
 
 // quote appends a JSON string; bytes that are no UTF-8 become U+FFFD.
 func quote(b []byte, s string) []byte {
@@ -125,11 +136,11 @@ func quote(b []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if plain[c] {
+			i++
+			continue
+		}
 		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != 0x7F {
-				i++
-				continue
-			}
 			b = append(b, s[from:i]...)
 			switch c {
 			case '"', '\\':
