@@ -97,6 +97,7 @@ func (n *intake) stage(ctx context.Context, f *journal.File, reading *mappings.R
 		err := n.j.Do(ctx, func(tx *journal.Tx) error { return tx.Stage(f, staged) })
 		clear(staged)
 		staged, held = staged[:0], 0
+		reading.Recycle() // all of it is in the journal
 		return err
 	}
 	for doc, err := range reading.Documents(ctx) {

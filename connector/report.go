@@ -109,23 +109,26 @@ const (
 	complete        // and the document's fields
 )
 
-// lines passes every row of a file, in line order, page by page: memory does not know how many there are.
+// lines passes every row of a file, in line order, page by page: memory does not know how many there are. A line is good
+// until to returns.
 func (e *engine) lines(ctx context.Context, f *journal.File, what int, to func(*journal.Line) error) error {
 	file, rows := f.ID, page
 	if f.Rows > 0 && f.Size/f.Rows > pageBytes/page { // long rows: fewer at a time
 		rows = int(max(pageBytes/(f.Size/f.Rows), 2))
 	}
-	read := func(after int64) ([]journal.Line, error) {
+	var list []journal.Line
+	read := func(after int64) (err error) {
 		if what == judged {
-			return e.j.Rows(ctx, file, after, rows)
+			list, err = e.j.Rows(ctx, file, after, rows, list)
+		} else {
+			list, err = e.j.Lines(ctx, file, after, rows, what == complete, list)
 		}
-		return e.j.Lines(ctx, file, after, rows, what == complete)
+		return err
 	}
 	for after := int64(0); ; {
 		e.pulses.beat("intake:" + f.Flow)
 		e.pulses.beat("report:" + f.Flow)
-		list, err := read(after)
-		if err != nil || len(list) == 0 {
+		if err := read(after); err != nil || len(list) == 0 {
 			return err
 		}
 		for i := range list {

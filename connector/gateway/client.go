@@ -140,6 +140,7 @@ func (c *Client) pool(u *url.URL) *pool {
 type Request struct {
 	Method, URL string
 	Header      http.Header
+	Key         string // the header Idempotency-Key; "" = none. Apart, so that the others can be the same for all requests
 	Body        []byte
 }
 
@@ -162,7 +163,7 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(u.RawQuery, " ") { // found here at the latest
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "the gateway's URL cannot be used"}
 	}
-	if !writable(q.Header) { // in another form it would be an Idempotency-Key that nobody knows
+	if !writable(q.Header) || !httpguts.ValidHeaderFieldValue(q.Key) { // in another form it would be an Idempotency-Key that nobody knows
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "a header cannot be written"}
 	}
 	until := time.Now().Add(c.timeout)

@@ -91,6 +91,9 @@ func appendHead(b []byte, u *url.URL, host string, q *Request, proxy *url.URL) [
 			b = header(b, name, v)
 		}
 	}
+	if q.Key != "" {
+		b = header(b, "Idempotency-Key", q.Key)
+	}
 	if who := authorization(proxy); open && who != "" {
 		b = header(b, "Proxy-Authorization", who)
 	}

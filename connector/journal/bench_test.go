@@ -148,7 +148,7 @@ func BenchmarkRow(b *testing.B) {
 		f := stage(b, j, b.N)
 		b.ResetTimer()
 		for after := int64(0); ; {
-			lines, err := j.Lines(b.Context(), f.ID, after, group, false)
+			lines, err := j.Lines(b.Context(), f.ID, after, group, false, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/payment"
@@ -98,7 +99,7 @@ func (j *Journal) Sendable(ctx context.Context, file, after, now int64, limit in
 	if err := j.one(ctx, "SELECT name, flow FROM file WHERE id = ?", file).Scan(&name, &flow); err != nil {
 		return nil, err
 	}
-	list = make([]Item, 0, min(limit, 128)) // an item is a kilobyte: to grow by doubling costs as much again
+	list = make([]Item, 0, min(limit, 512)) // an item is a kilobyte: to grow by doubling costs as much again
 	err = j.each(ctx, `SELECT i.id, i.line, i.account, i.namespace, i.kind, i.operation, i.reference, i.part, i.revision, i.key, i.amount, i.currency, coalesce(i.body, p.body), i.sent_at, p.customer
  FROM instruction i LEFT JOIN personal p ON p.row_id = i.row_id WHERE i.file_id = ? AND i.id > ? AND i.state = 'accepted' AND i.finished = 0 AND i.not_before <= ? AND i.waits = 0
  AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account
@@ -216,9 +217,9 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 	}
 	events := make([]Event, 0, len(list))
 	updates := tx.pad(padRows, len(list)*9)
-	for _, a := range list {
-		k, ok := find[a.ID]
-		if !ok {
+	for i := range list {
+		a, k := &list[i], &find[i]
+		if k.state == "" {
 			return fmt.Errorf("%w: instruction %d", ErrMissing, a.ID)
 		}
 		if payment.Move(k.state, a.State) != payment.Moved || k.state != payment.Sending && k.state != payment.Uncertain && k.state != payment.Pending {
@@ -270,19 +271,19 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 	return tx.AddEvents(events)
 }
 
-// asked finds what answers are held against. Who sends requests knows all of it but whether they still stand as sending,
-// which is seen in the key and the state alone; else each is read.
-func (tx *Tx) asked(list []Answer) (map[int64]asked, error) {
-	find := make(map[int64]asked, len(list))
-	known, numbers := true, make([]int64, len(list))
+// asked finds what answers are held against, one for each; without a state: there is no such instruction. Who sends requests
+// knows all of it but whether they still stand as sending, which is seen in the key and the state alone; else each is read.
+func (tx *Tx) asked(list []Answer) ([]asked, error) {
+	find, numbers := make([]asked, len(list)), make([]int64, len(list))
+	known := true
 	for i := range list {
 		numbers[i] = list[i].ID
 		of := list[i].Of
 		if known = known && of != nil && of.State == payment.Sending && of.Kind == payment.Request; known {
-			find[of.ID] = asked{of.Source.Flow, of.Account, of.Kind, of.Amount, of.State, of.FileID, false}
+			find[i] = asked{of.Source.Flow, of.Account, of.Kind, of.Amount, of.State, of.FileID, false}
 		}
 	}
-	if known && len(find) == len(list) {
+	if known && !twice(numbers) {
 		sure, err := tx.stillSending(numbers)
 		if err != nil {
 			return nil, err
@@ -291,7 +292,7 @@ func (tx *Tx) asked(list []Answer) (map[int64]asked, error) {
 			return find, tx.fixed(find)
 		}
 	}
-	clear(find)
+	at := make(map[int64]asked, len(list))
 	for _, part := range parted(numbers) {
 		err := tx.each("SELECT i.id, i.flow, i.account, i.currency, i.kind, i.amount, i.state, f.result_fixed, i.file_id FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part), func(r Record) error {
 			var id int64
@@ -301,14 +302,23 @@ func (tx *Tx) asked(list []Answer) (map[int64]asked, error) {
 			if k.amount.Minor = amount.Int64; !amount.Valid {
 				k.amount = payment.Amount{}
 			}
-			find[id] = k
+			at[id] = k
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+	for i, id := range numbers {
+		find[i] = at[id]
+	}
 	return find, nil
+}
+
+// twice tells whether a number stands in a list more than once.
+func twice(list []int64) bool {
+	sorted := slices.Sorted(slices.Values(list))
+	return len(slices.Compact(sorted)) < len(list)
 }
 
 // stillSending tells whether all of these instructions stand as sending.
@@ -323,9 +333,10 @@ func (tx *Tx) stillSending(list []int64) (bool, error) {
 }
 
 // fixed learns of which files the result is written.
-func (tx *Tx) fixed(find map[int64]asked) error {
+func (tx *Tx) fixed(find []asked) error {
 	files := map[int64]bool{}
-	for id, k := range find {
+	for i := range find {
+		k := &find[i]
 		fixed, known := files[k.file]
 		if !known {
 			if err := tx.one("SELECT result_fixed FROM file WHERE id = ?", k.file).Scan(&fixed); err != nil {
@@ -334,7 +345,6 @@ func (tx *Tx) fixed(find map[int64]asked) error {
 			files[k.file] = fixed
 		}
 		k.fixed = fixed
-		find[id] = k
 	}
 	return nil
 }

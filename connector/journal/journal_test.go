@@ -170,7 +170,7 @@ func TestUnstageForgetsTheOrder(t *testing.T) {
 	do(func(tx *journal.Tx) error { return tx.Order(f.ID, 0, 1<<60) })
 	do(func(tx *journal.Tx) error { _, err := tx.Unstage(f.ID, 100); return err })
 	stage(3)
-	rows, err := j.Rows(ctx, f.ID, 0, 10)
+	rows, err := j.Rows(ctx, f.ID, 0, 10, nil)
 	if err != nil || len(rows) != 1 || rows[0].Line != 3 {
 		t.Errorf("rows %v, %v; want the one of line 3", rows, err)
 	}

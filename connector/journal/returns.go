@@ -41,13 +41,14 @@ func (j *Journal) inOrder(ctx context.Context, file, after int64) (from, where s
 		[]any{file, after, after}, nil
 }
 
-// Rows lists the rows of a file behind the row after, in line order, as the intake judged them; Raw is not read.
-func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list []Line, err error) {
+// Rows lists the rows of a file behind the row after, in line order, as the intake judged them; Raw is not read. The list is
+// put in the room of an earlier one, which may be nil.
+func (j *Journal) Rows(ctx context.Context, file, after int64, limit int, room []Line) (list []Line, err error) {
 	from, where, args, err := j.inOrder(ctx, file, after)
 	if err != nil {
 		return nil, err
 	}
-	list = make([]Line, 0, min(limit, 128))
+	list = room[:0]
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message"+from+where+" LIMIT ?", append(args, limit), func(rows Record) error {
 		list = append(list, Line{})
 		l := &list[len(list)-1]
@@ -63,23 +64,23 @@ func (j *Journal) Rows(ctx context.Context, file, after int64, limit int) (list 
 }
 
 // Lines lists the rows of a file behind the row after, in line order, with their bytes and the first instruction of each row's
-// document; fields: with the document's fields, too.
-func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool) ([]Line, error) {
+// document; fields: with the document's fields, too. The list is put in the room of an earlier one, which may be nil.
+func (j *Journal) Lines(ctx context.Context, file, after int64, limit int, fields bool, room []Line) ([]Line, error) {
 	from, where, args, err := j.inOrder(ctx, file, after)
 	if err != nil {
 		return nil, err
 	}
-	return j.lines(ctx, file, from, where, args, limit, fields)
+	return j.lines(ctx, file, from, where, args, limit, fields, room)
 }
 
-func (j *Journal) lines(ctx context.Context, file int64, from, where string, args []any, limit int, fields bool) (list []Line, err error) {
+func (j *Journal) lines(ctx context.Context, file int64, from, where string, args []any, limit int, fields bool, room []Line) (list []Line, err error) {
 	read := 0
 	extra, join, last := "NULL, NULL, '', ''", "", ""
 	if fields {
 		extra, join = "d.fields, e.amount, coalesce(e.currency, ''), coalesce(e.psp_state, '')", " LEFT JOIN personal d ON d.row_id = r.document"
 		last = " LEFT JOIN event e ON e.id = (SELECT max(x.id) FROM event x WHERE x.instruction_id = i.id AND x.state = i.state)"
 	}
-	list = make([]Line, 0, min(limit, 128))
+	list = room[:0]
 	err = j.each(ctx, "SELECT r.id, r.line, r.document, r.kind, r.reference, r.amount, r.currency, r.state, r.code, r.message, p.raw, "+extra+`,
  coalesce(i.part, ''), coalesce(i.state, ''), coalesce(i.code, ''), coalesce(i.message, ''), coalesce(i.payment_id, ''), coalesce(i.transaction_id, ''), coalesce(i.link, ''), coalesce(i.answered_at, 0)
 `+from+` LEFT JOIN personal p ON p.row_id = r.id`+join+` LEFT JOIN instruction i ON i.row_id = r.document`+last+where+", i.id LIMIT ?", append(args, limit), func(rows Record) error {
@@ -162,7 +163,7 @@ func badness(s payment.State) int {
 
 // LineOf reads one row with what became of it.
 func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
-	list, err := j.lines(ctx, file, " FROM row r", " WHERE r.file_id = ? AND r.id >= ? ORDER BY r.id", []any{file, row}, 1, true)
+	list, err := j.lines(ctx, file, " FROM row r", " WHERE r.file_id = ? AND r.id >= ? ORDER BY r.id", []any{file, row}, 1, true, nil)
 	if err != nil || len(list) == 0 {
 		return Line{}, errors.Join(err, ErrMissing)
 	}

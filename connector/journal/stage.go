@@ -67,6 +67,8 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	rows := tx.pad(padRows, nRows*11)
 	personal := tx.pad(padPersonal, nRows*5)
 	ins := tx.pad(padInstructions, nIns*24)
+	room := make([]byte, 0, nIns*384) // of bodies and customers
+	since := func(from int) []byte { return room[from:len(room):len(room)] }
 	for i := range docs {
 		d := &docs[i]
 		document := rowID
@@ -77,10 +79,14 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 			if k == 0 {
 				fields = d.Fields
 				if len(d.Instructions) > 0 {
-					body = encodeBody(&d.Instructions[0])
+					from := len(room)
+					room = appendBody(room, &d.Instructions[0])
+					body = since(from)
 				}
 				if d.Customer != nil {
-					customer = encodeCustomer(d.Customer)
+					from := len(room)
+					room = appendCustomer(room, d.Customer)
+					customer = since(from)
 				}
 			}
 			personal = append(personal, rowID, r.Raw, customer, fields, body)
@@ -310,7 +316,17 @@ type Total struct {
 // Totals sums the accepted instructions of a staged file by currency, with those that go on by themselves once their
 // target is known. It sorts nothing: a million rows take no memory.
 func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err error) {
-	err = j.each(ctx, "SELECT DISTINCT currency FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL", []any{file}, func(r Record) error {
+	const sums, of = "SELECT coalesce(min(currency), ''), coalesce(max(currency), ''), coalesce(sum(amount), 0), coalesce(max(amount), 0), count(*)",
+		` FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL`
+	var all Total
+	other := ""
+	if err := j.one(ctx, sums+of, file).Scan(&all.Currency, &other, &all.Minor, &all.Max, &all.Count); err != nil || all.Count == 0 {
+		return nil, err
+	}
+	if all.Currency == other { // as in nearly every file
+		return []Total{all}, nil
+	}
+	err = j.each(ctx, "SELECT DISTINCT currency"+of, []any{file}, func(r Record) error {
 		var t Total
 		err := r.Scan(&t.Currency)
 		list = append(list, t)
@@ -321,8 +337,7 @@ func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err err
 	}
 	for i := range list {
 		t := &list[i]
-		if err := j.one(ctx, `SELECT sum(amount), max(amount), count(*) FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0
- AND amount IS NOT NULL AND currency = ?`, file, t.Currency).Scan(&t.Minor, &t.Max, &t.Count); err != nil {
+		if err := j.one(ctx, sums+of+" AND currency = ?", file, t.Currency).Scan(&t.Currency, &other, &t.Minor, &t.Max, &t.Count); err != nil {
 			return nil, err
 		}
 	}
@@ -343,9 +358,8 @@ func (j *Journal) CountRows(ctx context.Context, file int64) (map[string]int64, 
 	return counts, err
 }
 
-// encodeBody and its kin write named texts as netstrings, empty ones left out: quick, and readable in a pinch.
-func encodeBody(in *payment.Instruction) []byte {
-	b := make([]byte, 0, 256)
+// appendBody and its kin write named texts as netstrings, empty ones left out: quick, and readable in a pinch.
+func appendBody(b []byte, in *payment.Instruction) []byte {
 	for _, p := range [...][2]string{{"due_on", in.DueOn}, {"issued_on", in.IssuedOn}, {"expires_on", in.ExpiresOn}, {"label", in.Label}, {"channel", in.Channel}, {"method", in.Method},
 		{"shop", in.Shop}, {"capture", in.Capture.Mode}, {"delay", itoa(in.Capture.DelayDays)}, {"payment_id", in.PaymentID}, {"transaction_id", in.TransactionID}, {"key", in.ERPKey}, {"date", in.Date}, {"reason", in.Reason}} {
 		b = appendPair(b, p[0], p[1])
@@ -395,8 +409,9 @@ func decodeBody(b []byte, in *payment.Instruction) {
 	})
 }
 
-func encodeCustomer(c *payment.Customer) []byte {
-	b := make([]byte, 0, 128)
+func encodeBody(in *payment.Instruction) []byte { return appendBody(make([]byte, 0, 256), in) }
+
+func appendCustomer(b []byte, c *payment.Customer) []byte {
 	for _, p := range [...][2]string{{"id", c.ID}, {"name", c.Name}, {"email", c.Email}, {"phone", c.Phone}, {"language", c.Language}, {"siren", c.SIREN}} {
 		b = appendPair(b, p[0], p[1])
 	}

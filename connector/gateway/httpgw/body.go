@@ -13,8 +13,10 @@ import (
 // so neither the order of the fields nor the rule for empty ones may change. Texts the protocol always shows are ""
 // when empty, dates and amounts null; the other optional fields are left out.
 func Body(in *payment.Instruction) []byte {
-	// Grown once at most for an ordinary row.
-	b := make([]byte, 0, 640+len(in.Label)+len(in.Reason))
+	return appendBody(make([]byte, 0, 1024), in)
+}
+
+func appendBody(b []byte, in *payment.Instruction) []byte {
 	if in.Kind == payment.Request {
 		return appendRequest(b, in)
 	}

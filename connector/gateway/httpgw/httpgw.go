@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/navette-connect/navette/connector/gateway"
@@ -25,10 +26,11 @@ type Options struct {
 
 // Gateway speaks the generic protocol. It may be used from many goroutines.
 type Gateway struct {
-	client  *gateway.Client
-	url     string
-	bearer  []string // value of the Authorization header; nil for none
-	hookKey []byte
+	client      *gateway.Client
+	url         string
+	read, write http.Header // of every request
+	bodies      sync.Pool   // *[]byte: room for a body
+	hookKey     []byte
 }
 
 // New makes the gateway; an error says which setting cannot be used. Nothing is sent.
@@ -48,9 +50,13 @@ func New(o Options) (*Gateway, error) {
 	if g.client, err = gateway.NewClient(o.HTTP); err != nil {
 		return nil, err
 	}
+	g.read = http.Header{"Accept": {"application/json, application/problem+json"}, "User-Agent": {"navette"}}
 	if o.Token != "" {
-		g.bearer = []string{"Bearer " + string(o.Token)}
+		g.read["Authorization"] = []string{"Bearer " + string(o.Token)}
 	}
+	g.write = g.read.Clone()
+	g.write["Content-Type"] = []string{"application/json"}
+	g.bodies.New = func() any { return new([]byte) }
 	if o.WebhookSecret != "" {
 		if g.hookKey, err = gateway.WebhookKey(o.WebhookSecret); err != nil {
 			return nil, err
@@ -80,10 +86,10 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 	if in.Key == "" { // would be a payment nobody can ask about
 		return payment.Outcome{}, &gateway.Error{Kind: payment.ErrStopped, Code: gateway.CodeAddress, Text: "an instruction without a key"}
 	}
-	h := g.header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Idempotency-Key"] = []string{in.Key}
-	a, err := g.client.Do(ctx, &gateway.Request{Method: http.MethodPost, URL: g.url + path(in.Kind), Header: h, Body: Body(in)})
+	body := g.bodies.Get().(*[]byte)
+	defer g.bodies.Put(body)
+	*body = appendBody((*body)[:0], in)
+	a, err := g.client.Do(ctx, &gateway.Request{Method: http.MethodPost, URL: g.url + path(in.Kind), Header: g.write, Key: in.Key, Body: *body})
 	if err != nil {
 		return payment.Outcome{Code: gateway.CodeOf(err), Message: err.Error()}, err
 	}
@@ -243,16 +249,8 @@ func (g *Gateway) Ping(ctx context.Context) error {
 	return err
 }
 
-func (g *Gateway) header() http.Header {
-	h := http.Header{"Accept": {"application/json, application/problem+json"}, "User-Agent": {"navette"}}
-	if g.bearer != nil {
-		h["Authorization"] = g.bearer
-	}
-	return h
-}
-
 func (g *Gateway) get(ctx context.Context, target string) (*gateway.Answer, error) {
-	return g.client.Do(ctx, &gateway.Request{Method: http.MethodGet, URL: g.url + target, Header: g.header()})
+	return g.client.Do(ctx, &gateway.Request{Method: http.MethodGet, URL: g.url + target, Header: g.read})
 }
 
 // notRead is the error of a GET that was answered without success; absent is the kind of "there is no such thing".
