@@ -90,9 +90,17 @@ func (tx *Tx) pad(which, n int) []any {
 	return tx.pads[which][:0]
 }
 
+// maxRoom is how many bytes of room for texts are kept from one write to the next.
+const maxRoom = 256 << 10
+
 // wipe lets go of what the pads show: a cell may be long, and personal.
 func (tx *Tx) wipe() {
 	for i := range tx.pads {
 		clear(tx.pads[i][:cap(tx.pads[i])])
+	}
+	clear(tx.events[:cap(tx.events)])
+	clear(tx.room[:cap(tx.room)])
+	if cap(tx.room) > maxRoom {
+		tx.room = nil
 	}
 }

@@ -215,7 +215,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 	if err != nil {
 		return err
 	}
-	events := make([]Event, 0, len(list))
+	events := tx.events[:0]
 	updates := tx.pad(padRows, len(list)*9)
 	for i := range list {
 		a, k := &list[i], &find[i]
@@ -268,6 +268,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 	}); err != nil {
 		return err
 	}
+	tx.events = events
 	return tx.AddEvents(events)
 }
 

@@ -85,7 +85,10 @@ type Tx struct {
 	j    *Journal
 	conn Conn
 	pads [5][]any
-	Now  int64 // microseconds since 1970, the same for the whole transaction
+	// Room for texts and for events, as the pads are for arguments.
+	room   []byte
+	events []Event
+	Now    int64 // microseconds since 1970, the same for the whole transaction
 }
 
 // Open takes an opened dialect (see packages sqlite and postgres), migrates the schema, raises the epoch and starts the

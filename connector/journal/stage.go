@@ -67,7 +67,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	rows := tx.pad(padRows, nRows*11)
 	personal := tx.pad(padPersonal, nRows*5)
 	ins := tx.pad(padInstructions, nIns*24)
-	room := make([]byte, 0, nIns*384) // of bodies and customers
+	room := tx.room[:0] // of bodies and customers
 	since := func(from int) []byte { return room[from:len(room):len(room)] }
 	for i := range docs {
 		d := &docs[i]
@@ -111,6 +111,7 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 			insID++
 		}
 	}
+	tx.room = room
 	if err := tx.insert("row", rowColumns[:], 5, rows); err != nil {
 		return err
 	}
