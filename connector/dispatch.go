@@ -248,9 +248,12 @@ func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(
 	return n, nil
 }
 
-// awaitRoom waits until some of what is in flight is answered.
+// awaitRoom waits until enough of what is in flight is answered, and not for long: somebody may have stopped the gateway.
 func (d *dispatch) awaitRoom(ctx context.Context) int {
-	d.sleep(ctx, "dispatch:"+d.account.Account, 50*time.Millisecond)
+	const most = 50 * time.Millisecond
+	for end := time.Now().Add(most); d.groupSize()-d.inFlight() < d.refill() && ctx.Err() == nil && time.Now().Before(end); {
+		d.sleep(ctx, "dispatch:"+d.account.Account, most)
+	}
 	return 1
 }
 
@@ -396,12 +399,29 @@ func (d *dispatch) settled(it *journal.Item) bool {
 
 // exchange submits once. Stopping does not cut it short: an answer in flight is awaited, as long as the time-out allows.
 func (d *dispatch) exchange(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.account.Timeout+time.Second)
-	defer cancel()
+	ctx = deadlined{context.WithoutCancel(ctx), time.Now().Add(d.account.Timeout + time.Second)}
 	if err := d.prepare(ctx, in); err != nil {
 		return payment.Outcome{}, err
 	}
 	return d.account.Gateway.Submit(ctx, in)
+}
+
+// deadlined is the context of an exchange: nothing cancels it, and who works under it keeps to its deadline by himself, as
+// a connection does. A timer for each exchange would cost as much as the writing of its JSON.
+type deadlined struct {
+	context.Context
+	until time.Time
+}
+
+// Deadline is that of context.Context.
+func (p deadlined) Deadline() (time.Time, bool) { return p.until, true }
+
+// Err is that of context.Context.
+func (p deadlined) Err() error {
+	if time.Now().Before(p.until) {
+		return nil
+	}
+	return context.DeadlineExceeded
 }
 
 // lookup asks what became of an instruction.

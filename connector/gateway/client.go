@@ -231,8 +231,11 @@ func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) 
 	if err := ctx.Err(); err != nil {
 		return nil, false, false, err
 	}
-	stop := context.AfterFunc(ctx, k.interrupt)
-	defer stop()
+	stop := func() bool { return true }
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, k.interrupt)
+		defer stop()
+	}
 	if wrote, err = k.send(u, q, c.dialer.proxy); err != nil {
 		return nil, wrote, false, err
 	}

@@ -38,6 +38,7 @@ func Checks() []Check {
 		{"operations", "every operation gets an answer, and an object that can be found again", operations},
 		{"refuse", "the PSP's own refusal is final, with its code in brackets", refusal},
 		{"hang", whyDoubt, hang},
+		{"deadline", "an exchange ends at its deadline, whether its context tells when that has come or not", deadline},
 		{"cancelled-before", "a context that has ended sends nothing", cancelledBefore},
 		{"absent", "a refused connection is certainly not sent", absent},
 		{"echo", "credentials and personal data appear in no outcome and no error", echo},
@@ -189,6 +190,41 @@ func hang(ctx context.Context, r *Rig) error {
 	cancel()
 	if err := <-done; !errors.Is(err, payment.ErrUncertain) {
 		return fmt.Errorf("error %v; want kind %v", err, payment.ErrUncertain)
+	}
+	return seen(r, in, 1, -1)
+}
+
+// late is a context with a deadline that nobody is told of.
+type late struct {
+	context.Context
+	at time.Time
+}
+
+func (l late) Deadline() (time.Time, bool) { return l.at, true }
+
+func deadline(ctx context.Context, r *Rig) error {
+	if err := warm(ctx, r); err != nil {
+		return err
+	}
+	if !r.Break(Hang) {
+		return errLeftOut
+	}
+	in := r.request(2)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ctx = late{ctx, time.Now().Add(time.Second)}
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.Gateway.Submit(ctx, in)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, payment.ErrUncertain) {
+			return fmt.Errorf("error %v; want kind %v", err, payment.ErrUncertain)
+		}
+	case <-time.After(5 * time.Second): // would be for ever
+		return errors.New("it waits beyond its deadline")
 	}
 	return seen(r, in, 1, -1)
 }

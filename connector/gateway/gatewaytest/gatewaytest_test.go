@@ -127,7 +127,7 @@ func TestControl(t *testing.T) {
 	for _, name := range []string{
 		"submit-cut", // net/http resends: two arrivals
 		"submit-lost", "submit-html", "submit-strange", "submit-garbled", "submit-500", "submit-done-500", "submit-503", "submit-429",
-		"submit-302", "submit-307", "submit-401", "submit-404", "refuse", "hang", "echo", "lookup-404", "lookup-html", "lookup-500",
+		"submit-302", "submit-307", "submit-401", "submit-404", "refuse", "hang", "deadline", "echo", "lookup-404", "lookup-html", "lookup-500",
 		"lookup-never-arrived", "lookup-found",
 	} {
 		if failed[name] == nil {

@@ -53,7 +53,7 @@ func (g *Gateway) Submit(ctx context.Context, in *payment.Instruction) (payment.
 		return lost(payment.ErrUncertain, gateway.CodeLost, 0, err.Error())
 	}
 	if r.fault == Hang {
-		<-ctx.Done()
+		latency = simkit.Forever
 	}
 	if !simkit.Sleep(ctx, latency) {
 		r.fault = Hang

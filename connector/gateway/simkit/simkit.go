@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -96,16 +97,23 @@ func Hangup(w http.ResponseWriter) {
 	c.Close()
 }
 
-// Sleep waits; false when the context ended first.
+// Forever is longer than anybody waits.
+const Forever = time.Duration(math.MaxInt64)
+
+// Sleep waits; false when the context ended first, or its deadline came, for which not every context has a timer.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
+	}
+	whole := true
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < d {
+		d, whole = time.Until(end), false
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
+		return whole
 	case <-ctx.Done():
 		return false
 	}
