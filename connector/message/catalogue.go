@@ -1,28 +1,17 @@
 package message
 
 import (
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/goccy/go-yaml"
 )
 
-//go:embed texts/*.yaml
-var texts embed.FS
-
-// load reads the embedded catalogue at its first use. A file that cannot be read leaves its sentences out (they then
-// show as their keys); the tests see to it that this never ships.
+// load reads the embedded catalogue at its first use.
 var load = sync.OnceValue(func() *catalogue {
-	if c := prepared(texts, ready); c != nil {
-		return c
-	}
-	c, _ := read(texts)
+	c, _ := prepared(ready) // what cannot be read shows as its key; the tests see to it that this never ships
 	return c
 })
 
@@ -135,30 +124,6 @@ type entry struct {
 type catalogue struct {
 	entries   map[string]*entry // by code
 	sentences map[string]pair   // by key: "NV-1204.impossible", "NV-1204" (the title), "ui.demo.intro"
-}
-
-// read merges every texts/*.yaml of fsys. A code may be spread over files, but nothing may be said twice.
-func read(fsys fs.FS) (*catalogue, error) {
-	c := &catalogue{map[string]*entry{}, map[string]pair{}}
-	names, err := fs.Glob(fsys, "texts/*.yaml")
-	errs := []error{err}
-	for _, name := range names {
-		b, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		var file map[string]entry
-		if err := yaml.UnmarshalWithOptions(b, &file, yaml.DisallowUnknownField()); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
-		}
-		for _, key := range slices.Sorted(maps.Keys(file)) {
-			if err := c.add(key, file[key]); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", name, err))
-			}
-		}
-	}
-	return c, errors.Join(errs...)
 }
 
 func (c *catalogue) add(key string, e entry) error {

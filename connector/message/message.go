@@ -1,5 +1,5 @@
 // Package message is the one catalogue of what navette says to people: stable NV codes, each with its sentences and its
-// explanation in French and English. The texts are the YAML files in texts/, embedded and read once.
+// explanation in French and English. The texts are the YAML files in texts/, embedded as texts.json and read once.
 package message
 
 import "strings"

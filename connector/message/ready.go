@@ -1,63 +1,65 @@
 package message
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"io/fs"
-	"slices"
+	"errors"
+
+	"github.com/tidwall/gjson"
 )
 
-// The YAML files are what people write; reading them takes longer than most commands do, so texts.json holds the same ready
-// to use, with the digest of what it was made of: made of other files it is not used.
+// The files texts/*.yaml are what people write; reading them takes longer than most commands do, so texts.json holds the
+// same ready to use: for each file, its top keys.
 
 //go:generate go test -run TestReady -update .
 //go:embed texts.json
-var ready []byte
+var ready string
 
-// readied is the form of texts.json: the files' top keys, as read makes a catalogue of them.
-type readied struct {
-	Digest string             `json:"digest"` // sha256 of the YAML files, by name
-	Files  []map[string]entry `json:"files"`
+// prepared makes the catalogue of texts.json, whose texts it shares.
+func prepared(json string) (*catalogue, error) {
+	c := &catalogue{map[string]*entry{}, make(map[string]pair, 2048)}
+	var errs []error
+	gjson.Get(json, "files").ForEach(func(_, file gjson.Result) bool {
+		file.ForEach(func(key, v gjson.Result) bool {
+			errs = append(errs, c.add(key.Str, entryOf(v)))
+			return true
+		})
+		return true
+	})
+	return c, errors.Join(errs...)
 }
 
-// prepared gives the catalogue of texts.json; nil when it is not that of fsys.
-func prepared(fsys fs.FS, b []byte) *catalogue {
-	var r readied
-	if json.Unmarshal(b, &r) != nil {
-		return nil
-	}
-	if digest, err := digestOf(fsys); err != nil || digest != r.Digest {
-		return nil
-	}
-	c := &catalogue{map[string]*entry{}, map[string]pair{}}
-	for _, file := range r.Files {
-		for key := range file {
-			if c.add(key, file[key]) != nil {
-				return nil
-			}
+func entryOf(v gjson.Result) (e entry) {
+	v.ForEach(func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "title":
+			e.Title = pairOf(v)
+		case "explain":
+			e.Explain = pairOf(v)
+		case "texts":
+			e.Texts = map[string]pair{}
+			v.ForEach(func(name, v gjson.Result) bool {
+				e.Texts[name.Str] = pairOf(v)
+				return true
+			})
+		case "fr":
+			e.FR = v.Str
+		case "en":
+			e.EN = v.Str
 		}
-	}
-	return c
+		return true
+	})
+	return e
 }
 
-// digestOf is the digest of the YAML files.
-func digestOf(fsys fs.FS) (string, error) {
-	names, err := fs.Glob(fsys, "texts/*.yaml")
-	if err != nil {
-		return "", err
-	}
-	slices.Sort(names)
-	h := sha256.New()
-	for _, name := range names {
-		b, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return "", err
+func pairOf(v gjson.Result) (p pair) {
+	v.ForEach(func(lang, v gjson.Result) bool {
+		switch lang.Str {
+		case "fr":
+			p.FR = v.Str
+		case "en":
+			p.EN = v.Str
 		}
-		fmt.Fprintf(h, "%s %d\n", name, len(b))
-		h.Write(b)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+		return true
+	})
+	return p
 }
