@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// migrations is the schema, step by step: add at the end, never change what stands. Each step is one transaction.
+// migrations is the schema, step by step: add at the end, never change what stands. An upgrade is one transaction.
 // The SQL is the part that SQLite and PostgreSQL share; {blob} and {id} stand for what they spell differently.
 // In SQLite {id} must be INTEGER to the letter: any other type makes the key an index beside the table, a second tree to
 // write with each row and to go down with each look (https://sqlite.org/lang_createtable.html#rowid). A journal that began
@@ -221,43 +221,54 @@ func (j *Journal) migrate(tx *Tx) error {
 	if version > len(migrations) {
 		return fmt.Errorf("%w (schema %d, this version knows %d)", ErrNewer, version, len(migrations))
 	}
-	spell := strings.NewReplacer("{blob}", j.d.Blob, "{id}", j.d.ID)
-	for v := version; v < len(migrations); v++ {
-		err := tx.atomic(func() error {
-			for stmt := range strings.SplitSeq(spell.Replace(stripComments(migrations[v])), ";") {
-				if stmt = strings.TrimSpace(stmt); stmt == "" {
-					continue
-				}
-				if _, err := tx.direct(stmt, nil, nil); err != nil {
-					return err
-				}
+	if version == len(migrations) {
+		return nil
+	}
+	err := tx.atomic(func() error { // all or none of it: a failed upgrade leaves the journal to the version that wrote it
+		for ; version < len(migrations); version++ {
+			if err := tx.step(version); err != nil {
+				return fmt.Errorf("schema %d: %w", version+1, err)
 			}
-			if _, err := tx.exec("INSERT INTO schema_version VALUES (?)", v+1); err != nil {
-				return err
-			}
-			if v == 0 {
-				for _, n := range []string{"file", "row", "instruction", "event", "transaction", "delivery"} {
-					if _, err := tx.exec("INSERT INTO counter VALUES (?, 0)", n); err != nil {
-						return err
-					}
-				}
-				if _, err := tx.exec("INSERT INTO lease VALUES ('writer', '', 0)"); err != nil {
-					return err
-				}
-				if _, err := tx.exec("INSERT INTO meta VALUES ('journal', ?)", randomID()); err != nil {
-					return err
-				}
-				_, err := tx.exec("INSERT INTO meta VALUES ('schema', ?)", strconv.Itoa(v+1))
-				return err
-			}
-			_, err := tx.exec("UPDATE meta SET value = ? WHERE name = 'schema'", strconv.Itoa(v+1))
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("journal: upgrade to schema %d: %w", v+1, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("journal: upgrade: %w", err)
 	}
 	return nil
+}
+
+// step brings the schema from version v to the next.
+func (tx *Tx) step(v int) error {
+	spell := strings.NewReplacer("{blob}", tx.j.d.Blob, "{id}", tx.j.d.ID)
+	for stmt := range strings.SplitSeq(spell.Replace(stripComments(migrations[v])), ";") {
+		if stmt = strings.TrimSpace(stmt); stmt == "" {
+			continue
+		}
+		if _, err := tx.direct(stmt, nil, nil); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec("INSERT INTO schema_version VALUES (?)", v+1); err != nil {
+		return err
+	}
+	if v > 0 {
+		_, err := tx.exec("UPDATE meta SET value = ? WHERE name = 'schema'", strconv.Itoa(v+1))
+		return err
+	}
+	for _, n := range []string{"file", "row", "instruction", "event", "transaction", "delivery"} {
+		if _, err := tx.exec("INSERT INTO counter VALUES (?, 0)", n); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec("INSERT INTO lease VALUES ('writer', '', 0)"); err != nil {
+		return err
+	}
+	if _, err := tx.exec("INSERT INTO meta VALUES ('journal', ?)", randomID()); err != nil {
+		return err
+	}
+	_, err := tx.exec("INSERT INTO meta VALUES ('schema', ?)", strconv.Itoa(v+1))
+	return err
 }
 
 // stripComments drops "-- …" so that a semicolon in a comment splits nothing.
