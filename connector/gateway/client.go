@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -49,8 +50,16 @@ type Client struct {
 	timeout time.Duration
 	redact  redactor
 	now     func() time.Time
+	last    atomic.Pointer[way] // most requests go where the last one went
 	mu      sync.Mutex
 	pools   map[place]*pool
+}
+
+// way is where a URL leads. Nobody changes what it holds.
+type way struct {
+	raw string
+	*url.URL
+	pool *pool
 }
 
 // NewClient makes a client; an error names the file or setting that cannot be used.
@@ -123,8 +132,15 @@ func (c *Client) Close() {
 	}
 }
 
-// pool of the connections to where u leads.
-func (c *Client) pool(u *url.URL) *pool {
+// way finds where a URL leads; false: it cannot be used.
+func (c *Client) way(raw string) (*way, bool) {
+	if w := c.last.Load(); w != nil && w.raw == raw {
+		return w, true
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(u.RawQuery, " ") {
+		return nil, false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := place{u.Scheme, u.Host}
@@ -133,7 +149,9 @@ func (c *Client) pool(u *url.URL) *pool {
 		p = &pool{turns: make(chan struct{}, c.conns)}
 		c.pools[at] = p
 	}
-	return p
+	w := &way{raw, u, p}
+	c.last.Store(w)
+	return w, true
 }
 
 // Request is one request to send. Body is nil for a GET.
@@ -159,8 +177,8 @@ func (a *Answer) Class() Class { return Classify(a.Status, nil, true) }
 // Do sends q once and reads its answer. An error is an *Error: of kind payment.ErrNotSent when certainly no byte of the
 // request left, else of kind payment.ErrUncertain.
 func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
-	u, err := url.Parse(q.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(u.RawQuery, " ") { // found here at the latest
+	w, ok := c.way(q.URL)
+	if !ok { // found here at the latest
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "the gateway's URL cannot be used"}
 	}
 	if !writable(q.Header) || !httpguts.ValidHeaderFieldValue(q.Key) { // in another form it would be an Idempotency-Key that nobody knows
@@ -170,25 +188,25 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	if d, ok := ctx.Deadline(); ok && d.Before(until) {
 		until = d
 	}
-	p := c.pool(u)
-	if err := p.enter(ctx, until); err != nil {
+	if err := w.pool.enter(ctx, until); err != nil {
 		return nil, c.failure(ctx, err, false)
 	}
-	defer p.leave()
-	k := p.take(until)
+	defer w.pool.leave()
+	k := w.pool.take(until)
 	if k == nil {
-		if k, err = c.open(ctx, u, until); err != nil {
+		var err error
+		if k, err = c.open(ctx, w.URL, until); err != nil {
 			return nil, c.failure(ctx, err, false)
 		}
 	}
-	return c.over(ctx, p, k, u, q)
+	return c.over(ctx, w, k, q)
 }
 
-// over does an exchange over k, which then waits in p for the next one or is closed.
-func (c *Client) over(ctx context.Context, p *pool, k *conn, u *url.URL, q *Request) (*Answer, error) {
-	a, wrote, again, err := c.exchange(ctx, k, u, q)
+// over does an exchange over k, which then waits for the next one or is closed.
+func (c *Client) over(ctx context.Context, w *way, k *conn, q *Request) (*Answer, error) {
+	a, wrote, again, err := c.exchange(ctx, k, w.URL, q)
 	if again {
-		p.keep(k)
+		w.pool.keep(k)
 	} else {
 		k.drop()
 	}
@@ -245,13 +263,22 @@ func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) 
 	}
 	// Its body is not closed, which would read it to its end; the connection is.
 	a = &Answer{Status: resp.StatusCode, Wait: RetryAfter(resp.Header, c.now())}
-	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
-		a.Type = t
-	}
+	a.Type = mediaType(resp.Header.Get("Content-Type"))
 	a.Body, err = readBody(resp)
 	a.Cut = err != nil
 	again = err == nil && !resp.Close && resp.StatusCode >= 200 && stop()
 	return a, true, again, nil
+}
+
+func mediaType(s string) string {
+	if s == "application/json" { // the common one as it stands
+		return s
+	}
+	t, _, err := mime.ParseMediaType(s)
+	if err != nil {
+		return ""
+	}
+	return t
 }
 
 var errLarge = errors.New("the answer is too large")

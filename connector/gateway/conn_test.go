@@ -174,12 +174,12 @@ func TestWroteSome(t *testing.T) {
 			c := client(t, Options{})
 			q := post("http://psp.example/")
 			q.Body = bytes.Repeat([]byte("x"), 100_000)
-			u, err := url.Parse(q.URL)
-			if err != nil {
-				t.Fatal(err)
+			w, ok := c.way(q.URL)
+			if !ok {
+				t.Fatal("no way")
 			}
 			m := &metered{Conn: &narrow{left: tt.takes}}
-			_, err = c.over(t.Context(), c.pool(u), newConn(m, m), u, q)
+			_, err := c.over(t.Context(), w, newConn(m, m), q)
 			if !errors.Is(err, tt.kind) {
 				t.Errorf("error %v, want kind %v", err, tt.kind)
 			}

@@ -78,10 +78,10 @@ func (j *Journal) items(ctx context.Context, where string, args ...any) (list []
 }
 
 // SendableFiles lists the accepted files of an account that have unsent instructions, oldest first, without those of
-// the flows in paused.
+// the flows in paused. It looks from a file's end: what is being sent stands at its beginning.
 func (j *Journal) SendableFiles(ctx context.Context, account string, now int64) (list []int64, err error) {
 	err = j.each(ctx, `SELECT f.id FROM file f LEFT JOIN flow w ON w.name = f.flow WHERE f.state = 'accepted' AND f.account = ? AND f.send_after <= ? AND coalesce(w.paused, '') <> 'all'
- AND EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.finished = 0) ORDER BY f.id`, []any{account, now}, func(r Record) error {
+ AND (SELECT 1 FROM instruction i WHERE i.file_id = f.id AND i.state = 'accepted' AND i.finished = 0 ORDER BY i.id DESC LIMIT 1) = 1 ORDER BY f.id`, []any{account, now}, func(r Record) error {
 		var id int64
 		err := r.Scan(&id)
 		list = append(list, id)
