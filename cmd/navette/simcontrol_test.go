@@ -52,6 +52,7 @@ var controls = []struct {
 	{mutant{"a request too late takes its turn with it", []edit{{"connector/gateway/conn.go", "nothing else may fail here\n\t\treturn nil", "nothing else may fail here\n\t\treturn ctx.Err()"}}}, "./connector/gateway", "TestTurnsComeBack"},
 	{mutant{"a request that left in part counts as not sent", []edit{{"connector/gateway/client.go", "return nil, wrote, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestWroteSome"},
 	{mutant{"a request without an answer counts as not sent", []edit{{"connector/gateway/client.go", "return nil, true, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestUncertain"},
+	{mutant{"news kept for an answer is forgotten when the answer comes", []edit{{"connector/journal/dispatch.go", `tx.named = tx.named || a.PaymentID != ""`, "_ = a.PaymentID"}}}, "./connector", "TestNewsBeforeItsAnswer"},
 	{mutant{"the oldest payments are not found by the PSP's id", []edit{{"connector/journal/paid.go", "WHERE n > (SELECT min(id) >> 12", "WHERE n > (SELECT 1 + (min(id) >> 12)"}}}, "./connector/journal", "TestPaymentsOfAllEras"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }

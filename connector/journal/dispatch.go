@@ -233,6 +233,7 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if a.TransactionID != "" {
 			transaction = a.TransactionID
 		}
+		tx.named = tx.named || a.PaymentID != ""
 		updates = append(updates, a.ID, a.PaymentID, a.Link, string(a.State), a.State.Answered(), a.Code, a.Message, transaction, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
 			PaymentID: a.PaymentID, TransactionID: a.TransactionID, PSPState: a.PSPState, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
@@ -461,11 +462,8 @@ func (tx *Tx) NoticesDone(account string, ids []string) error {
 // Known tells whether the account has a request the PSP knows by that id.
 func (j *Journal) Known(ctx context.Context, account, paymentID string) (bool, error) {
 	var n int64
-	err := j.one(ctx, "SELECT i.id FROM instruction i WHERE "+paymentIs("i", "?")+" AND i.account = ? LIMIT 1", paymentID, account).Scan(&n)
-	if errors.Is(err, ErrMissing) {
-		return false, nil
-	}
-	return err == nil, err
+	err := j.one(ctx, "SELECT coalesce("+newestOf("")+", 0)", paymentID, account).Scan(&n)
+	return n > 0, err
 }
 
 // Doubtful tells whether the account has anything in flight or in doubt, whose PSP id is not known yet.

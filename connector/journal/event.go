@@ -245,7 +245,10 @@ func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
 	return list, err
 }
 
-// Strays lists kept news whose payment is known by now.
+// Identified changes when ids of payments have become known: kept news may be of one of them.
+func (j *Journal) Identified() int64 { return j.named.Load() }
+
+// Strays lists kept news whose payment is known by now. It looks for each through all eras (paid.go): ask when Identified changed.
 func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
 	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
  (SELECT 1 FROM instruction i WHERE `+paymentIs("i", "s.payment_id")+` AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r Record) error {

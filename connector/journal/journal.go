@@ -61,6 +61,7 @@ type Journal struct {
 	fault func(op string) error
 
 	version atomic.Int64
+	named   atomic.Int64 // commits that made ids of payments known
 }
 
 // Options of Open.
@@ -88,6 +89,7 @@ type Tx struct {
 	// Room for texts and for events, as the pads are for arguments.
 	room   []byte
 	events []Event
+	named  bool  // an id of a payment has become known
 	Now    int64 // microseconds since 1970, the same for the whole transaction
 }
 
@@ -278,6 +280,7 @@ func (tx *Tx) atomic(fn func() error) error {
 	if _, err := tx.conn.Exec(tx.ctx, tx.j.d.Begin); err != nil {
 		return fmt.Errorf("journal: begin: %w", err)
 	}
+	tx.named = false
 	err := fn()
 	if err == nil {
 		err = tx.j.fault("commit")
@@ -285,6 +288,9 @@ func (tx *Tx) atomic(fn func() error) error {
 	if err == nil {
 		if _, err = tx.conn.Exec(tx.ctx, "COMMIT"); err == nil {
 			tx.j.version.Add(1)
+			if tx.named {
+				tx.j.named.Add(1)
+			}
 			return tx.j.fault("committed")
 		}
 		err = fmt.Errorf("journal: commit: %w", err)

@@ -13,7 +13,12 @@ func paymentIs(alias, id string) string {
 	return alias + ".id IN (SELECT known.id FROM " + eras + " CROSS JOIN instruction known WHERE known.id >> 12 = era.n AND known.payment_id = " + id + " AND known.payment_id <> '')"
 }
 
-// newestRequest is the number of the newest request that an account's PSP knows by an id, NULL where there is none. Its
-// arguments are that id and the account.
-const newestRequest = `(SELECT hit FROM (SELECT (SELECT max(known.id) FROM instruction known WHERE known.id >> 12 = era.n AND known.payment_id = ? AND known.payment_id <> ''
- AND known.account = ? AND known.kind = 'request') AS hit FROM ` + eras + `) AS hits WHERE hit IS NOT NULL LIMIT 1)`
+// newestOf is the number of the newest instruction that an account's PSP knows by an id, NULL where there is none; the search
+// ends there. Its arguments are that id and the account.
+func newestOf(of string) string {
+	return `(SELECT hit FROM (SELECT (SELECT max(known.id) FROM instruction known WHERE known.id >> 12 = era.n AND known.payment_id = ? AND known.payment_id <> ''
+ AND known.account = ?` + of + `) AS hit FROM ` + eras + `) AS hits WHERE hit IS NOT NULL LIMIT 1)`
+}
+
+// newestRequest is that of requests.
+var newestRequest = newestOf(" AND known.kind = 'request'")

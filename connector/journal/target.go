@@ -20,9 +20,9 @@ func (j *Journal) aim(ctx context.Context, list []Item) (err error) {
 	return nil
 }
 
-// TargetOf finds the request an operation acts on, by the PSP's ids or by its reference (of several revisions the newest
-// that the PSP has answered, else the newest). ID 0: it is not known, or a reference has several parts and the operation
-// names none.
+// TargetOf finds the request an operation acts on, by the PSP's ids (of one payment id the newest) or by its reference (of
+// several revisions the newest that the PSP has answered, else the newest). ID 0: it is not known, or a reference has
+// several parts and the operation names none.
 func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (payment.Target, error) {
 	const columns = `SELECT i.id, i.reference, i.part, i.key, i.state, i.payment_id, i.transaction_id, i.method, i.amount, i.currency, i.paid, i.refunded, i.answered_at
  FROM instruction i JOIN file f ON f.id = i.file_id WHERE f.judged = 1 AND i.account = ? AND i.kind = 'request' AND `
@@ -30,7 +30,7 @@ func (j *Journal) TargetOf(ctx context.Context, in *payment.Instruction) (paymen
 	args := []any{in.Account}
 	switch {
 	case in.PaymentID != "":
-		where, args = paymentIs("i", "?"), append(args, in.PaymentID)
+		where, args = "i.id = "+newestRequest, append(args, in.PaymentID, in.Account)
 	case in.TransactionID != "":
 		where, args = "i.id = coalesce((SELECT max(r.id) FROM instruction r WHERE r.transaction_id = ? AND r.transaction_id <> '' AND r.kind = 'request' AND r.account = i.account), (SELECT max(t.instruction_id) FROM transaction_ t WHERE t.transaction_id = ? AND t.account = i.account))", append(args, in.TransactionID, in.TransactionID)
 	case in.Reference != "":
