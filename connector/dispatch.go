@@ -407,7 +407,8 @@ func (d *dispatch) exchange(ctx context.Context, in *payment.Instruction) (payme
 }
 
 // deadlined is the context of an exchange: nothing cancels it, and who works under it keeps to its deadline by himself, as
-// a connection does. A timer for each exchange would cost as much as the writing of its JSON.
+// a connection does. A timer for each exchange would cost as much as the writing of its JSON. A context.WithTimeout made of
+// it ends only if its own time is the shorter one.
 type deadlined struct {
 	context.Context
 	until time.Time

@@ -25,7 +25,6 @@ type follow struct {
 	log      zerolog.Logger
 	alarms   *once
 	feed     atomic.Int32 // feedUnknown, feedYes, feedNo
-	looked   atomic.Int64 // journal.Identified, and one more, when kept news was looked through; 0 = never
 }
 
 const (
@@ -191,17 +190,9 @@ func (w *follow) applyStray(tx *journal.Tx, s journal.Stray) error {
 
 // strays applies kept news whose payment is known by now.
 func (w *follow) strays(ctx context.Context) error {
-	now := w.j.Identified() + 1
-	if w.looked.Load() == now {
-		return nil
-	}
 	list, err := w.j.Strays(ctx, w.account.Account, page)
-	if err != nil {
+	if err != nil || len(list) == 0 {
 		return err
-	}
-	if len(list) == 0 {
-		w.looked.Store(now)
-		return nil
 	}
 	err = w.j.Do(ctx, func(tx *journal.Tx) error {
 		for _, s := range list {

@@ -63,6 +63,8 @@ func (d *dispatch) prepare(ctx context.Context, in *payment.Instruction) error {
 	if d.pager() == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, d.account.Timeout)
+	defer cancel()
 	if in.Kind == payment.Request {
 		if d.PublicURL == "" { // it had one when the row was taken
 			return &gateway.Error{Kind: payment.ErrStopped, Code: "NV-2010", Text: "NAVETTE_PUBLIC_URL is missing"}

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -33,6 +34,7 @@ type app struct {
 	in        io.Reader
 	out, errs io.Writer
 	hooks     hooks
+	spoken    atomic.Pointer[string] // the configuration's language: a reload may change it while loops speak
 
 	newJournal bool // run --new-journal
 	ballast    ballast
@@ -46,7 +48,13 @@ type hooks struct {
 }
 
 // lang is the language of everything people read.
-func (a *app) lang() string { return a.env.Language(a.flags.Lang) }
+func (a *app) lang() string {
+	chosen := a.flags.Lang
+	if of := a.spoken.Load(); chosen == "" && of != nil {
+		chosen = *of
+	}
+	return a.env.Language(chosen)
+}
 
 // say gives a sentence of the catalogue in the user's language.
 func (a *app) say(key string, args ...string) string { return message.New(key, args...).In(a.lang()) }
@@ -109,7 +117,7 @@ func (a *app) load(secrets config.Secrets) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.flags.Lang = or(a.flags.Lang, cfg.Process.Lang)
+	a.spoken.Store(&cfg.Process.Lang)
 	return cfg, nil
 }
 

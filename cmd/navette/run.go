@@ -47,7 +47,11 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	for _, w := range cfg.Warnings {
 		log.Warn().Str("event", "config.warning").Str("code", w.Code).Msg(w.In(a.lang()))
 	}
-	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{Fault: a.hooks.journal})
+	sd := &supervisor{log: log}
+	j, err := sqlite.Open(ctx, cfg.Process.StateDir, journal.Options{Fault: a.hooks.journal, Upgrading: func() {
+		log.Info().Str("event", "journal.upgrade").Msg("the journal is of an older version and is upgraded; a large one takes a minute")
+		sd.notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (30 * time.Minute).Microseconds()))
+	}})
 	if err != nil {
 		return err
 	}
@@ -70,7 +74,6 @@ func (a *app) daemon(ctx context.Context, reload <-chan os.Signal) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	web := &listener{journal: j, gather: reg, log: log, lang: a.lang()}
 	web.serve(s.connector)
-	sd := &supervisor{log: log}
 	sd.watch(s.connector)
 	stopWeb, err := web.start(cfg.Process.Listen)
 	if err != nil {

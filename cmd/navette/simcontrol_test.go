@@ -49,11 +49,12 @@ var controls = []struct {
 	{mutant{"a kept connection is written to though the server hung up", []edit{{"connector/gateway/conn.go", "return quiet(c.socket.Conn)", "return true"}}}, "./connector/gateway", "TestHungUpMeanwhile"},
 	{mutant{"what came beside an answer is taken for the next one", []edit{{"connector/gateway/conn.go", "c.br.Buffered() > 0", "false"}}}, "./connector/gateway", "TestAnswerNobodyAsked"},
 	{mutant{"what TLS holds is taken for the next answer", []edit{{"connector/gateway/conn.go", "c.Conn != net.Conn(c.socket)", "false"}}}, "./connector/gateway", "TestAnswerNobodyAskedTLS"},
+	{mutant{"half a record that TLS holds is not seen", []edit{{"connector/gateway/conn.go", "return f.left == 0 && len(f.head) == 0", "return true"}}}, "./connector/gateway", "TestHalfAnAnswerNobodyAsked"},
 	{mutant{"a request too late takes its turn with it", []edit{{"connector/gateway/conn.go", "nothing else may fail here\n\t\treturn nil", "nothing else may fail here\n\t\treturn ctx.Err()"}}}, "./connector/gateway", "TestTurnsComeBack"},
 	{mutant{"a request that left in part counts as not sent", []edit{{"connector/gateway/client.go", "return nil, wrote, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestWroteSome"},
 	{mutant{"a request without an answer counts as not sent", []edit{{"connector/gateway/client.go", "return nil, true, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestUncertain"},
-	{mutant{"news kept for an answer is forgotten when the answer comes", []edit{{"connector/journal/dispatch.go", `tx.named = tx.named || a.PaymentID != ""`, "_ = a.PaymentID"}}}, "./connector", "TestNewsBeforeItsAnswer"},
-	{mutant{"the oldest payments are not found by the PSP's id", []edit{{"connector/journal/paid.go", "WHERE n > (SELECT min(id) >> 12", "WHERE n > (SELECT 1 + (min(id) >> 12)"}}}, "./connector/journal", "TestPaymentsOfAllEras"},
+	{mutant{"news kept for an answer is forgotten when the answer comes", []edit{{"connector/journal/dispatch.go", "tx.nowKnown(events)", "tx.nowKnown(nil)"}}}, "./connector", "TestNewsBeforeItsAnswer"},
+	{mutant{"the oldest payments are not found by the PSP's id", []edit{{"connector/journal/paid.go", "AND k.id >> 12 < era.n", "AND k.id >> 12 < era.n - 1"}}}, "./connector/journal", "TestPaymentsOfAllEras"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -192,6 +193,9 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 		return nil, c.failure(ctx, err, false)
 	}
 	defer w.pool.leave()
+	if err := ctx.Err(); err != nil || !time.Now().Before(until) { // before a good connection is taken for it
+		return nil, c.failure(ctx, cmp.Or(err, context.DeadlineExceeded), false)
+	}
 	k := w.pool.take(until)
 	if k == nil {
 		var err error

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type conn struct {
 	in       io.LimitedReader // what it reads, bounded: an endless header must not fill the memory
 	br       *bufio.Reader
 	bw       *bufio.Writer
+	layers   []*framed // beneath each layer of TLS
 	host     string    // of the header Host
 	head     []byte    // of the last request
 	kept     time.Time // since when it waits for the next exchange
@@ -54,6 +56,32 @@ func (m *metered) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// framed follows the records that TLS takes from the connection beneath it: TLS keeps one that has not come whole to itself.
+type framed struct {
+	net.Conn
+	head []byte // of a record: type, version, length
+	left int    // bytes of its body to come
+}
+
+func (f *framed) Read(b []byte) (int, error) {
+	n, err := f.Conn.Read(b)
+	for b := b[:n]; len(b) > 0; {
+		if f.left > 0 {
+			k := min(f.left, len(b))
+			f.left, b = f.left-k, b[k:]
+			continue
+		}
+		f.head, b = append(f.head, b[0]), b[1:]
+		if len(f.head) == 5 {
+			f.left, f.head = int(f.head[3])<<8|int(f.head[4]), f.head[:0]
+		}
+	}
+	return n, err
+}
+
+// between tells whether no record has begun to come.
+func (f *framed) between() bool { return f.left == 0 && len(f.head) == 0 }
+
 func newConn(c net.Conn, m *metered) *conn {
 	k := &conn{Conn: c, socket: m, in: io.LimitedReader{R: c}, bw: bufio.NewWriter(c)}
 	k.br = bufio.NewReader(&k.in)
@@ -63,7 +91,7 @@ func newConn(c net.Conn, m *metered) *conn {
 // interrupt ends what the connection waits for, now and for ever.
 func (c *conn) interrupt() { c.SetDeadline(past) }
 
-// drop closes the socket alone: a broken exchange is owed no goodbye of TLS, for which the other end would have to listen.
+// drop closes the socket alone: the goodbye of TLS could wait for the other end to listen.
 func (c *conn) drop() { c.socket.Close() }
 
 // send writes a request. wrote tells whether a byte of it may have left.
@@ -97,7 +125,7 @@ func appendHead(b []byte, u *url.URL, host string, q *Request, proxy *url.URL) [
 	if who := authorization(proxy); open && who != "" {
 		b = header(b, "Proxy-Authorization", who)
 	}
-	if q.Method != http.MethodGet {
+	if q.Method != http.MethodGet || len(q.Body) > 0 {
 		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(q.Body)), 10), "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -133,7 +161,10 @@ func (c *conn) silent(until time.Time) bool {
 	if c.br.Buffered() > 0 {
 		return false
 	}
-	if c.Conn != net.Conn(c.socket) { // what TLS has taken from the socket is seen by reading without waiting alone
+	if slices.ContainsFunc(c.layers, func(f *framed) bool { return !f.between() }) {
+		return false
+	}
+	if c.Conn != net.Conn(c.socket) { // a whole record that TLS has taken is seen by reading without waiting alone
 		if c.SetReadDeadline(past) != nil {
 			return false
 		}
@@ -216,7 +247,7 @@ func (p *pool) clean() {
 	defer p.mu.Unlock()
 	old := 0
 	for old < len(p.idle) && time.Since(p.idle[old].kept) >= maxIdle {
-		p.idle[old].Close()
+		p.idle[old].drop()
 		old++
 	}
 	p.idle = append(p.idle[:0], p.idle[old:]...)
@@ -231,7 +262,7 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.idle {
-		c.Close()
+		c.drop()
 	}
 	p.idle = nil
 	if p.sweep != nil {
@@ -265,17 +296,18 @@ func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
 	}
 	m := &metered{Conn: socket}
 	var c net.Conn = m
+	var layers []*framed
 	// A context that ends closes nothing by itself while we talk to a proxy.
 	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(past) })
 	defer stop()
 	if d.proxy != nil && d.proxy.Scheme == "https" {
-		c, err = d.secure(ctx, c, proxyHost)
+		c, err = d.secure(ctx, c, proxyHost, &layers)
 	}
 	if err == nil && d.proxy != nil && u.Scheme == "https" {
 		err = connect(c, address, authorization(d.proxy))
 	}
 	if err == nil && u.Scheme == "https" {
-		c, err = d.secure(ctx, c, host)
+		c, err = d.secure(ctx, c, host, &layers)
 	}
 	if err == nil && !stop() {
 		err = ctx.Err()
@@ -285,14 +317,16 @@ func (d *dialer) open(ctx context.Context, u *url.URL) (*conn, error) {
 		return nil, err
 	}
 	k := newConn(c, m)
-	k.host = hostHeader(host, u.Port())
+	k.host, k.layers = hostHeader(host, u.Port()), layers
 	return k, nil
 }
 
-func (d *dialer) secure(ctx context.Context, c net.Conn, host string) (net.Conn, error) {
+func (d *dialer) secure(ctx context.Context, c net.Conn, host string, layers *[]*framed) (net.Conn, error) {
+	f := &framed{Conn: c}
+	*layers = append(*layers, f)
 	config := d.tls.Clone()
 	config.ServerName = host
-	t := tls.Client(c, config)
+	t := tls.Client(f, config)
 	return t, t.HandshakeContext(ctx)
 }
 

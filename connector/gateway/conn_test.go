@@ -357,6 +357,30 @@ func TestAnswerNobodyAskedTLS(t *testing.T) {
 	}
 }
 
+// TestHalfAnAnswerNobodyAsked: a record of TLS whose end comes with the next request.
+func TestHalfAnAnswerNobodyAsked(t *testing.T) {
+	url, o, conns := sealed(t, func(c *tls.Conn, wire *batch, br *bufio.Reader) {
+		var rest []byte
+		for hear(br) {
+			wire.Conn.Write(rest)
+			wire.hold()
+			io.WriteString(c, fine)
+			io.WriteString(c, strings.Replace(fine, "{}", "[]", 1))
+			rest = wire.flush(20)
+		}
+	})
+	c := client(t, o)
+	for range 3 {
+		a, err := c.Do(t.Context(), post(url))
+		if err != nil || string(a.Body) != "{}" {
+			t.Fatalf("POST: answer %+v, error %v", a, err)
+		}
+	}
+	if n := conns.Load(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+}
+
 func TestConnectionsAreKeptTLS(t *testing.T) {
 	url, o, conns := sealed(t, func(c *tls.Conn, _ *batch, br *bufio.Reader) {
 		for hear(br) {
@@ -452,7 +476,11 @@ func TestHead(t *testing.T) {
 			t.Errorf("%s: %v", tt.url, err)
 			continue
 		}
-		head := appendHead(nil, u, hostHeader(host, u.Port()), &Request{Method: tt.method, Header: http.Header{"X": {"y"}}, Body: []byte("{}")}, tt.proxy)
+		q := &Request{Method: tt.method, Header: http.Header{"X": {"y"}}}
+		if tt.method == http.MethodPost {
+			q.Body = []byte("{}")
+		}
+		head := appendHead(nil, u, hostHeader(host, u.Port()), q, tt.proxy)
 		if got := strings.ReplaceAll(string(head), "\r\n", "|"); got != tt.want+"|" {
 			t.Errorf("%s:\n got %s\nwant %s|", tt.url, got, tt.want)
 		}

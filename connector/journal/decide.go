@@ -138,9 +138,10 @@ func (tx *Tx) Adopt(it *Item, paymentID, transactionID, link string) error {
 		return fmt.Errorf("%w: another instruction has that id", ErrState)
 	}
 	it.OwnPaymentID, it.OwnTransaction, it.Link = firstOf(paymentID, it.OwnPaymentID), firstOf(transactionID, it.OwnTransaction), firstOf(link, it.Link)
-	tx.named = true
-	_, err = tx.exec("UPDATE instruction SET payment_id = ?, transaction_id = ?, link = ? WHERE id = ?", it.OwnPaymentID, it.OwnTransaction, it.Link, it.ID)
-	return err
+	if _, err = tx.exec("UPDATE instruction SET payment_id = ?, transaction_id = ?, link = ? WHERE id = ?", it.OwnPaymentID, it.OwnTransaction, it.Link, it.ID); err != nil {
+		return err
+	}
+	return tx.nowKnown([]Event{{Account: it.Account, PaymentID: it.OwnPaymentID}})
 }
 
 func firstOf(a, b string) string {

@@ -233,7 +233,6 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		if a.TransactionID != "" {
 			transaction = a.TransactionID
 		}
-		tx.named = tx.named || a.PaymentID != ""
 		updates = append(updates, a.ID, a.PaymentID, a.Link, string(a.State), a.State.Answered(), a.Code, a.Message, transaction, answered)
 		e := Event{InstructionID: a.ID, Flow: k.flow, Account: k.account, Word: payment.Word(a.State), State: a.State, Previous: k.state,
 			PaymentID: a.PaymentID, TransactionID: a.TransactionID, PSPState: a.PSPState, OccurredAt: tx.Now, Code: a.Code, Reason: a.Message,
@@ -270,6 +269,9 @@ func (tx *Tx) RecordAnswers(list []Answer) error {
 		return err
 	}
 	tx.events = events
+	if err := tx.nowKnown(events); err != nil {
+		return err
+	}
 	return tx.AddEvents(events)
 }
 

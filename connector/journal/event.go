@@ -230,7 +230,7 @@ func (tx *Tx) NotPaidBy(account string, n Notice) error {
 
 // KeepStray keeps news of a payment that nobody here knows yet.
 func (tx *Tx) KeepStray(account string, n payment.Change, body []byte) error {
-	_, err := tx.exec("INSERT INTO stray VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", account, n.Now.PaymentID, n.EventID, body, tx.Now)
+	_, err := tx.exec("INSERT INTO stray (account, payment_id, psp_event, body, received_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", account, n.Now.PaymentID, n.EventID, body, tx.Now)
 	return err
 }
 
@@ -245,13 +245,25 @@ func (tx *Tx) StraysOf(account, paymentID string) (list []Stray, err error) {
 	return list, err
 }
 
-// Identified changes when ids of payments have become known: kept news may be of one of them.
-func (j *Journal) Identified() int64 { return j.named.Load() }
+// nowKnown marks kept news of the payments that events name: they have become known.
+func (tx *Tx) nowKnown(events []Event) error {
+	var any int64
+	if err := tx.one("SELECT EXISTS (SELECT 1 FROM stray)").Scan(&any); err != nil || any == 0 {
+		return err
+	}
+	for i := range events {
+		if e := &events[i]; e.PaymentID != "" {
+			if _, err := tx.exec("UPDATE stray SET known = 1 WHERE account = ? AND payment_id = ?", e.Account, e.PaymentID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
-// Strays lists kept news whose payment is known by now. It looks for each through all eras (paid.go): ask when Identified changed.
+// Strays lists kept news whose payment has become known.
 func (j *Journal) Strays(ctx context.Context, account string, limit int) (list []Stray, err error) {
-	err = j.each(ctx, `SELECT s.payment_id, s.psp_event, s.body FROM stray s WHERE s.account = ? AND EXISTS
- (SELECT 1 FROM instruction i WHERE `+paymentIs("i", "s.payment_id")+` AND i.account = s.account) ORDER BY s.received_at LIMIT ?`, []any{account, limit}, func(r Record) error {
+	err = j.each(ctx, "SELECT payment_id, psp_event, body FROM stray WHERE account = ? AND known = 1 ORDER BY received_at LIMIT ?", []any{account, limit}, func(r Record) error {
 		var s Stray
 		err := r.Scan(&s.PaymentID, &s.PSPEvent, &s.Body)
 		list = append(list, s)

@@ -34,6 +34,8 @@ type Dialect struct {
 	Blob    string // type of byte strings
 	ID      string // type of numbers that are a table's own key
 	Begin   string // begins a writing transaction
+	Spill   string // lets what is sorted go to the disk: an upgrade sorts a million rows; "" = as it is
+	Usual   string // undoes Spill
 	Bind    func(sql string) string
 	Readers Pool
 	Writer  Pool             // of one connection; the owner keeps it
@@ -61,7 +63,6 @@ type Journal struct {
 	fault func(op string) error
 
 	version atomic.Int64
-	named   atomic.Int64 // commits that made ids of payments known
 }
 
 // Options of Open.
@@ -70,6 +71,8 @@ type Options struct {
 	Owner  string                // name of this instance; "" makes one
 	Fault  func(op string) error // tests: asked before each commit ("commit") and after it ("committed")
 	Create bool                  // false: a journal that does not exist is an error
+	// Upgrading is told before a journal of an older version is upgraded, which may take a minute with ten million rows; may be nil.
+	Upgrading func()
 }
 
 // group bounds how many waiting writes one transaction takes.
@@ -89,7 +92,6 @@ type Tx struct {
 	// Room for texts and for events, as the pads are for arguments.
 	room   []byte
 	events []Event
-	named  bool  // an id of a payment has become known
 	Now    int64 // microseconds since 1970, the same for the whole transaction
 }
 
@@ -112,7 +114,7 @@ func Open(ctx context.Context, d Dialect, opt Options) (*Journal, error) {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	tx := &Tx{ctx: context.WithoutCancel(ctx), j: j, conn: conn, Now: micro(j.now())}
-	if err := j.migrate(tx); err != nil {
+	if err := j.migrate(tx, opt.Upgrading); err != nil {
 		d.Writer.Put(conn)
 		return nil, err
 	}
@@ -280,7 +282,6 @@ func (tx *Tx) atomic(fn func() error) error {
 	if _, err := tx.conn.Exec(tx.ctx, tx.j.d.Begin); err != nil {
 		return fmt.Errorf("journal: begin: %w", err)
 	}
-	tx.named = false
 	err := fn()
 	if err == nil {
 		err = tx.j.fault("commit")
@@ -288,9 +289,6 @@ func (tx *Tx) atomic(fn func() error) error {
 	if err == nil {
 		if _, err = tx.conn.Exec(tx.ctx, "COMMIT"); err == nil {
 			tx.j.version.Add(1)
-			if tx.named {
-				tx.j.named.Add(1)
-			}
 			return tx.j.fault("committed")
 		}
 		err = fmt.Errorf("journal: commit: %w", err)

@@ -439,11 +439,17 @@ func TestUpgradeLists(t *testing.T) {
 		if _, err := tx.MarkSending([]int64{list[0].ID, list[1].ID}); err != nil {
 			return err
 		}
+		for _, id := range []string{"p1", "p9"} { // the older version had kept them
+			if err := tx.KeepStray("psp", payment.Change{EventID: "e" + id, Now: payment.Snapshot{PaymentID: id}}, []byte("{}")); err != nil {
+				return err
+			}
+		}
 		return tx.RecordAnswers([]journal.Answer{{ID: list[0].ID, State: payment.Open, PaymentID: "p1"}})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []string{
+		"DROP INDEX stray_known", "ALTER TABLE stray DROP COLUMN known",
 		"DROP INDEX instruction_unfinished", "ALTER TABLE instruction DROP COLUMN finished", "DROP INDEX row_closed", "DROP INDEX row_closed_file",
 		"CREATE INDEX instruction_unfinished ON instruction (file_id, id) WHERE state IN ('accepted', 'held', 'sending', 'uncertain', 'pending')",
 		"CREATE INDEX row_closed ON row (reference) WHERE state IN ('rejected', 'skipped', 'duplicate')",
@@ -460,9 +466,16 @@ func TestUpgradeLists(t *testing.T) {
 	if _, err := sqlite.View(ctx, dir, journal.Options{}); !errors.Is(err, journal.ErrOlder) {
 		t.Fatalf("it is not older: %v", err)
 	}
-	j = open(t, dir, journal.Options{})
+	told := 0
+	j = open(t, dir, journal.Options{Upgrading: func() { told++ }})
+	if told != 1 {
+		t.Errorf("told %d times that it is upgraded", told)
+	}
 	if differs, err := j.CheckTally(ctx); differs != "" || err != nil {
 		t.Errorf("%s %v", differs, err)
+	}
+	if strays, err := j.Strays(ctx, "psp", 9); err != nil || len(strays) != 1 || strays[0].PaymentID != "p1" {
+		t.Errorf("kept news of known payments: %v, %v; want that of p1 alone", strays, err)
 	}
 	rest, err := j.Sendable(ctx, f.ID, 0, 1<<60, 9)
 	if err != nil || len(rest) != 1 || rest[0].Reference != "R3" {

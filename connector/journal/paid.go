@@ -4,9 +4,10 @@ package journal
 // answer: most of what a commit would write. So the index goes by era first, 4096 instructions each: those that are sent
 // together are found on some forty pages. A look goes through the eras, the newest first; each costs about a microsecond.
 
-// eras lists the eras there are, newest first.
-const eras = `(WITH RECURSIVE era(n) AS (SELECT max(id) >> 12 FROM instruction UNION ALL
- SELECT n - 1 FROM era WHERE n > (SELECT min(id) >> 12 FROM instruction)) SELECT n FROM era) AS era`
+// eras lists those that have payments, newest first. Most numbers of instructions may belong to none: a list of open
+// invoices that comes again every day takes as many as it has rows, and gives them up.
+const eras = `(WITH RECURSIVE era(n) AS (SELECT max(k.id >> 12) FROM instruction k WHERE k.payment_id <> '' UNION ALL
+ SELECT (SELECT max(k.id >> 12) FROM instruction k WHERE k.payment_id <> '' AND k.id >> 12 < era.n) FROM era WHERE era.n IS NOT NULL) SELECT n FROM era WHERE n IS NOT NULL) AS era`
 
 // paymentIs is the condition that the instruction called by an alias has the PSP's id of a payment: ? or a column.
 func paymentIs(alias, id string) string {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -203,14 +204,17 @@ DROP INDEX row_closed_file;
 CREATE INDEX row_closed ON row (reference) WHERE state <> 'accepted' AND state <> 'held';
 CREATE INDEX row_closed_file ON row (file_id, id) WHERE state <> 'accepted' AND state <> 'held';
 `,
-	// By era first (paid.go).
+	// Kept news says itself when its payment has become known. Payments by era first (paid.go).
 	`
+ALTER TABLE stray ADD COLUMN known BIGINT NOT NULL DEFAULT 0;
+UPDATE stray SET known = 1 WHERE EXISTS (SELECT 1 FROM instruction i WHERE i.payment_id = stray.payment_id AND i.payment_id <> '' AND i.account = stray.account);
+CREATE INDEX stray_known ON stray (account, received_at) WHERE known = 1;
 DROP INDEX instruction_payment;
-CREATE INDEX instruction_payment ON instruction (id >> 12, payment_id) WHERE payment_id <> '';
+CREATE INDEX instruction_payment ON instruction ((id >> 12), payment_id) WHERE payment_id <> '';
 `,
 }
 
-func (j *Journal) migrate(tx *Tx) error {
+func (j *Journal) migrate(tx *Tx, upgrading func()) (err error) {
 	if _, err := tx.direct("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)", nil, nil); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -224,7 +228,21 @@ func (j *Journal) migrate(tx *Tx) error {
 	if version == len(migrations) {
 		return nil
 	}
-	err := tx.atomic(func() error { // all or none of it: a failed upgrade leaves the journal to the version that wrote it
+	if version > 0 {
+		if upgrading != nil {
+			upgrading()
+		}
+		if j.d.Spill != "" {
+			if _, err := tx.direct(j.d.Spill, nil, nil); err != nil {
+				return fmt.Errorf("journal: %w", err)
+			}
+			defer func() {
+				_, back := tx.direct(j.d.Usual, nil, nil)
+				err = errors.Join(err, back)
+			}()
+		}
+	}
+	err = tx.atomic(func() error { // all or none of it: a failed upgrade leaves the journal to the version that wrote it
 		for ; version < len(migrations); version++ {
 			if err := tx.step(version); err != nil {
 				return fmt.Errorf("schema %d: %w", version+1, err)

@@ -68,6 +68,9 @@ func (tx *Tx) Stage(f *File, docs []Staged) error {
 	personal := tx.pad(padPersonal, nRows*5)
 	ins := tx.pad(padInstructions, nIns*24)
 	room := tx.room[:0] // of bodies and customers
+	if room == nil {
+		room = []byte{} // an empty text is no NULL
+	}
 	since := func(from int) []byte { return room[from:len(room):len(room)] }
 	for i := range docs {
 		d := &docs[i]

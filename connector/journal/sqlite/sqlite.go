@@ -76,7 +76,7 @@ func dialect(uri string) journal.Dialect {
 	readers := newPool(4, 2, func(ctx context.Context) (*conn, error) {
 		return dial(ctx, uri, "query_only(1)", "cache_size(-400)")
 	})
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Bind: func(s string) string { return s }, Readers: readers, Writer: writer, Care: care(readers, writer)}
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Spill: "PRAGMA temp_store = FILE", Usual: "PRAGMA temp_store = MEMORY", Bind: func(s string) string { return s }, Readers: readers, Writer: writer, Care: care(readers, writer)}
 }
 
 // keepLog leaves the log's empty file beside the database at a stop: who may read the state directory and not write there
