@@ -38,6 +38,7 @@ type dispatch struct {
 	mu      sync.Mutex
 	flying  int // durable as sending, in the queue or with a worker
 	pending int // answers not yet durable
+	moves   int // see moved
 }
 
 // groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
@@ -268,6 +269,7 @@ func (d *dispatch) count(flying, pending int) {
 	d.mu.Lock()
 	d.flying += flying
 	d.pending += pending
+	d.moves++
 	room := d.flying+d.pending <= d.groupSize()-d.refill()
 	landed := flying < 0 && d.flying == 0
 	d.mu.Unlock()
@@ -294,6 +296,13 @@ func (d *dispatch) idle() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.flying == 0 && d.pending == 0
+}
+
+// moved counts how often something took off, landed or became durable.
+func (d *dispatch) moved() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.moves
 }
 
 // work submits what is queued, one at a time.

@@ -175,6 +175,7 @@ func (e *engine) sent(ctx context.Context, patient time.Duration, note func(erro
 			note(fmt.Errorf("gateway %s: not reached, or it asks to wait for %v", d.account.Name, wait.Round(time.Second)))
 			continue
 		}
+		moves := d.moved()
 		if !d.idle() {
 			return false
 		}
@@ -198,7 +199,7 @@ func (e *engine) sent(ctx context.Context, patient time.Duration, note func(erro
 			e.wakeOne("dispatch:" + d.account.Account)
 			return false
 		}
-		if !d.idle() { // an answer may have freed a row meanwhile
+		if d.moved() != moves { // a row was sent meanwhile, and perhaps answered: others of its reference were out of sight
 			return false
 		}
 	}
