@@ -60,7 +60,8 @@ type Client struct {
 type way struct {
 	raw string
 	*url.URL
-	pool *pool
+	target string // what the first line of a request names
+	pool   *pool
 }
 
 // NewClient makes a client; an error names the file or setting that cannot be used.
@@ -150,7 +151,7 @@ func (c *Client) way(raw string) (*way, bool) {
 		p = &pool{turns: make(chan struct{}, c.conns)}
 		c.pools[at] = p
 	}
-	w := &way{raw, u, p}
+	w := &way{raw, u, u.RequestURI(), p}
 	c.last.Store(w)
 	return w, true
 }
@@ -196,28 +197,30 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	if err := ctx.Err(); err != nil || !time.Now().Before(until) { // before a good connection is taken for it
 		return nil, c.failure(ctx, cmp.Or(err, context.DeadlineExceeded), false)
 	}
-	k := w.pool.take(until)
-	if k == nil {
-		var err error
-		if k, err = c.open(ctx, w.URL, until); err != nil {
-			return nil, c.failure(ctx, err, false)
+	for k := w.pool.take(until); k != nil; k = w.pool.take(until) {
+		if a, err := c.over(ctx, w, k, q); err != errGone {
+			return a, err
 		}
+	}
+	k, err := c.open(ctx, w.URL, until)
+	if err != nil {
+		return nil, c.failure(ctx, err, false)
 	}
 	return c.over(ctx, w, k, q)
 }
 
-// over does an exchange over k, which then waits for the next one or is closed.
+// over does an exchange over k, which then waits for the next one or is closed. errGone: k could not be used.
 func (c *Client) over(ctx context.Context, w *way, k *conn, q *Request) (*Answer, error) {
-	a, wrote, again, err := c.exchange(ctx, k, w.URL, q)
+	a, wrote, again, err := c.exchange(ctx, w, k, q)
 	if again {
 		w.pool.keep(k)
 	} else {
 		k.drop()
 	}
-	if err != nil {
-		return nil, c.failure(ctx, err, wrote)
+	if err != nil && err != errGone {
+		err = c.failure(ctx, err, wrote)
 	}
-	return a, nil
+	return a, err
 }
 
 // writable tells whether a header can be sent as it is, beside what the client writes itself.
@@ -249,7 +252,7 @@ func (c *Client) open(ctx context.Context, u *url.URL, until time.Time) (*conn, 
 }
 
 // exchange sends q over k and reads the answer. wrote: a byte of q may have left; again: k can serve once more.
-func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) (a *Answer, wrote, again bool, err error) {
+func (c *Client) exchange(ctx context.Context, w *way, k *conn, q *Request) (a *Answer, wrote, again bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, false, err
 	}
@@ -258,7 +261,7 @@ func (c *Client) exchange(ctx context.Context, k *conn, u *url.URL, q *Request) 
 		stop = context.AfterFunc(ctx, k.interrupt)
 		defer stop()
 	}
-	if wrote, err = k.send(u, q, c.dialer.proxy); err != nil {
+	if wrote, err = k.ask(w, q, c.dialer.proxy); err != nil {
 		return nil, wrote, false, err
 	}
 	resp, err := k.receive(q.Method)

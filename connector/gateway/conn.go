@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -38,10 +40,12 @@ type conn struct {
 	in       io.LimitedReader // what it reads, bounded: an endless header must not fill the memory
 	br       *bufio.Reader
 	bw       *bufio.Writer
-	layers   []*framed // beneath each layer of TLS
-	host     string    // of the header Host
-	head     []byte    // of the last request
-	kept     time.Time // since when it waits for the next exchange
+	layers   []*framed       // beneath each layer of TLS
+	host     string          // of the header Host
+	head     []byte          // of the last request
+	asked    http.Request    // for the reader of answers: that to a HEAD has no body; nothing but the method matters
+	raw      syscall.RawConn // the socket as the system knows it; nil: it cannot be looked at, and is not kept
+	kept     time.Time       // since when it waits for the next exchange; zero: it is new
 }
 
 // metered counts the bytes that the network took, TLS handshakes included.
@@ -85,6 +89,9 @@ func (f *framed) between() bool { return f.left == 0 && len(f.head) == 0 }
 func newConn(c net.Conn, m *metered) *conn {
 	k := &conn{Conn: c, socket: m, in: io.LimitedReader{R: c}, bw: bufio.NewWriter(c)}
 	k.br = bufio.NewReader(&k.in)
+	if s, ok := m.Conn.(syscall.Conn); ok {
+		k.raw, _ = s.SyscallConn()
+	}
 	return k
 }
 
@@ -94,10 +101,37 @@ func (c *conn) interrupt() { c.SetDeadline(past) }
 // drop closes the socket alone: the goodbye of TLS could wait for the other end to listen.
 func (c *conn) drop() { c.socket.Close() }
 
+// errGone is of a kept connection on which the other end has hung up, or spoken, meanwhile: nothing was written to it.
+var errGone = errors.New("the connection was closed meanwhile")
+
+// ask writes a request and waits until its answer begins to come, under one hold of the socket's reading side. A kept
+// connection is looked at before: errGone where the other end is not there any more or does not wait for a request. A request
+// written to a connection that was hung up would be in doubt, and an answer nobody asked for belongs to no request.
+// wrote tells whether a byte may have left.
+func (c *conn) ask(w *way, q *Request, proxy *url.URL) (wrote bool, err error) {
+	if c.raw == nil {
+		return c.send(w, q, proxy)
+	}
+	asked := false
+	waited := c.raw.Read(func(fd uintptr) bool { // called once more when there is something to read
+		if asked {
+			return true
+		}
+		asked = true
+		if !c.kept.IsZero() && !quiet(fd) {
+			err = errGone
+			return true
+		}
+		wrote, err = c.send(w, q, proxy)
+		return err != nil
+	})
+	return wrote, cmp.Or(err, waited)
+}
+
 // send writes a request. wrote tells whether a byte of it may have left.
-func (c *conn) send(u *url.URL, q *Request, proxy *url.URL) (wrote bool, err error) {
+func (c *conn) send(w *way, q *Request, proxy *url.URL) (wrote bool, err error) {
 	before := c.socket.n
-	c.head = appendHead(c.head[:0], u, c.host, q, proxy)
+	c.head = appendHead(c.head[:0], w, c.host, q, proxy)
 	c.bw.Write(c.head)
 	c.bw.Write(q.Body)
 	err = c.bw.Flush() // it keeps the first error
@@ -106,13 +140,13 @@ func (c *conn) send(u *url.URL, q *Request, proxy *url.URL) (wrote bool, err err
 
 // appendHead writes a request's first line and header, which writable has found fit. Through a proxy a request in the open
 // names the whole URL; in TLS a proxy sees nothing of it.
-func appendHead(b []byte, u *url.URL, host string, q *Request, proxy *url.URL) []byte {
+func appendHead(b []byte, w *way, host string, q *Request, proxy *url.URL) []byte {
 	b = append(append(b, q.Method...), ' ')
-	open := proxy != nil && u.Scheme == "http"
+	open := proxy != nil && w.Scheme == "http"
 	if open {
 		b = append(append(b, "http://"...), host...)
 	}
-	b = append(append(b, u.RequestURI()...), " HTTP/1.1\r\n"...)
+	b = append(append(b, w.target...), " HTTP/1.1\r\n"...)
 	b = header(b, "Host", host)
 	for name, values := range q.Header {
 		for _, v := range values {
@@ -138,9 +172,9 @@ func header(b []byte, name, value string) []byte {
 // receive reads an answer's head; of its body nothing yet.
 func (c *conn) receive(method string) (*http.Response, error) {
 	c.in.N = maxHead
-	req := &http.Request{Method: method} // that of CONNECT has another answer, nothing else of it matters
+	c.asked.Method = method
 	for {
-		resp, err := http.ReadResponse(c.br, req)
+		resp, err := http.ReadResponse(c.br, &c.asked)
 		if err != nil {
 			if c.in.N <= 0 {
 				err = errors.New("the answer's header is too long")
@@ -154,11 +188,10 @@ func (c *conn) receive(method string) (*http.Response, error) {
 	}
 }
 
-// silent tells whether the other end is still there and says nothing: nothing waits in our buffer, in the layers of TLS
-// or in the socket. A request written to a connection that was hung up would be in doubt, and an answer nobody asked for
-// belongs to no request. The deadline for the next exchange must stand already.
+// silent tells whether nothing waits in our buffer and in the layers of TLS: what waits in the socket is seen by ask. The
+// deadline for the next exchange must stand already.
 func (c *conn) silent(until time.Time) bool {
-	if c.br.Buffered() > 0 {
+	if c.raw == nil || c.br.Buffered() > 0 {
 		return false
 	}
 	if slices.ContainsFunc(c.layers, func(f *framed) bool { return !f.between() }) {
@@ -173,7 +206,7 @@ func (c *conn) silent(until time.Time) bool {
 			return false
 		}
 	}
-	return quiet(c.socket.Conn)
+	return true
 }
 
 // past is a deadline that has passed.
@@ -211,7 +244,7 @@ func (p *pool) enter(ctx context.Context, until time.Time) error {
 
 func (p *pool) leave() { <-p.turns }
 
-// take gives a kept connection whose other end has not hung up, with its deadline set; nil if there is none.
+// take gives a kept connection with its deadline set; nil if there is none.
 func (p *pool) take(until time.Time) *conn {
 	for {
 		p.mu.Lock()

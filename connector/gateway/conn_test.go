@@ -467,11 +467,11 @@ func TestHead(t *testing.T) {
 		{"http://psp.example/x", "GET", sealed, "GET http://psp.example/x HTTP/1.1|Host: psp.example|X: y|"},
 	}
 	for _, tt := range tests {
-		u, err := url.Parse(tt.url)
-		if err != nil {
-			t.Fatal(err)
+		w, ok := client(t, Options{}).way(tt.url)
+		if !ok {
+			t.Fatal("no way")
 		}
-		host, _, err := endpoint(u)
+		host, _, err := endpoint(w.URL)
 		if err != nil {
 			t.Errorf("%s: %v", tt.url, err)
 			continue
@@ -480,7 +480,7 @@ func TestHead(t *testing.T) {
 		if tt.method == http.MethodPost {
 			q.Body = []byte("{}")
 		}
-		head := appendHead(nil, u, hostHeader(host, u.Port()), q, tt.proxy)
+		head := appendHead(nil, w, hostHeader(host, w.Port()), q, tt.proxy)
 		if got := strings.ReplaceAll(string(head), "\r\n", "|"); got != tt.want+"|" {
 			t.Errorf("%s:\n got %s\nwant %s|", tt.url, got, tt.want)
 		}
