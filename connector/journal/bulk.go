@@ -104,3 +104,56 @@ func (tx *Tx) wipe() {
 		tx.room = nil
 	}
 }
+
+// choice is some numbers, and the condition that a column is one of them.
+type choice struct {
+	list []int64
+	in   string
+	args []any
+}
+
+// chosen cuts a list into choices of few different forms, so that the statements for them stay prepared: what follows one
+// another without a gap, as most that is sent does, is a stretch of the table, which costs less than a look for each.
+func chosen(list []int64) (parts []choice) {
+	var others []int64
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n] == list[n-1]+1 {
+			n++
+		}
+		if n >= 8 {
+			parts = append(parts, choice{list[:n], "BETWEEN ? AND ?", []any{list[0], list[n-1]}})
+		} else {
+			others = append(others, list[:n]...)
+		}
+		list = list[n:]
+	}
+	for _, part := range parted(others) {
+		parts = append(parts, choice{part, "IN (?" + strings.Repeat(",?", len(part)-1) + ")", anys(part)})
+	}
+	return parts
+}
+
+// parted cuts a list into few different lengths, so that the statements for them stay prepared.
+func parted(list []int64) (parts [][]int64) {
+	for len(list) > 0 {
+		n := 1
+		for _, size := range [...]int{64, 16, 4} {
+			if len(list) >= size {
+				n = size
+				break
+			}
+		}
+		parts = append(parts, list[:n])
+		list = list[n:]
+	}
+	return parts
+}
+
+func anys(list []int64) []any {
+	args := make([]any, len(list))
+	for i, id := range list {
+		args[i] = id
+	}
+	return args
+}

@@ -133,40 +133,19 @@ func (tx *Tx) MarkSending(list []int64) (marked []int64, err error) {
 		return nil, nil
 	}
 	const set = `UPDATE instruction SET state = 'sending', attempts = attempts + 1, sent_at = CASE WHEN sent_at = 0 THEN ? ELSE sent_at END WHERE state IN ('accepted', 'uncertain') AND id `
-	for _, part := range parted(list) {
-		args := make([]any, 0, len(part)+1)
-		args = append(args, tx.Now)
-		for _, id := range part {
-			args = append(args, id)
-		}
-		n, err := tx.exec(set+"IN (?"+strings.Repeat(",?", len(part)-1)+")", args...)
+	for _, part := range chosen(list) {
+		n, err := tx.exec(set+part.in, append([]any{tx.Now}, part.args...)...)
 		if err != nil {
 			return nil, fmt.Errorf("journal: mark as sending: %w", err)
 		}
 		switch {
-		case int(n) == len(part):
-			marked = append(marked, part...)
+		case int(n) == len(part.list):
+			marked = append(marked, part.list...)
 		case len(list) > 1:
 			return nil, fmt.Errorf("%w: one of %d instructions is no longer to be sent", ErrState, len(list))
 		}
 	}
 	return marked, nil
-}
-
-// parted cuts a list into few different lengths, so that the statements for them stay prepared.
-func parted(list []int64) (parts [][]int64) {
-	for len(list) > 0 {
-		n := 1
-		for _, size := range [...]int{64, 16, 4} {
-			if len(list) >= size {
-				n = size
-				break
-			}
-		}
-		parts = append(parts, list[:n])
-		list = list[n:]
-	}
-	return parts
 }
 
 // Unsend puts instructions that certainly did not leave back where they can be sent.
@@ -287,7 +266,7 @@ func (tx *Tx) asked(list []Answer) ([]asked, error) {
 			find[i] = asked{of.Source.Flow, of.Account, of.Kind, of.Amount, of.State, of.FileID, false}
 		}
 	}
-	if known && !twice(numbers) {
+	if known {
 		sure, err := tx.stillSending(numbers)
 		if err != nil {
 			return nil, err
@@ -319,17 +298,15 @@ func (tx *Tx) asked(list []Answer) ([]asked, error) {
 	return find, nil
 }
 
-// twice tells whether a number stands in a list more than once.
-func twice(list []int64) bool {
-	sorted := slices.Sorted(slices.Values(list))
-	return len(slices.Compact(sorted)) < len(list)
-}
-
-// stillSending tells whether all of these instructions stand as sending.
+// stillSending tells whether these are different instructions that all stand as sending.
 func (tx *Tx) stillSending(list []int64) (bool, error) {
-	for _, part := range parted(list) {
+	sorted := slices.Compact(slices.Sorted(slices.Values(list)))
+	if len(sorted) < len(list) {
+		return false, nil
+	}
+	for _, part := range chosen(sorted) {
 		n := 0
-		if err := tx.one("SELECT count(*) FROM instruction WHERE state = 'sending' AND id IN (?"+strings.Repeat(",?", len(part)-1)+")", anys(part)...).Scan(&n); err != nil || n != len(part) {
+		if err := tx.one("SELECT count(*) FROM instruction WHERE state = 'sending' AND id "+part.in, part.args...).Scan(&n); err != nil || n != len(part.list) {
 			return false, err
 		}
 	}
@@ -351,14 +328,6 @@ func (tx *Tx) fixed(find []asked) error {
 		k.fixed = fixed
 	}
 	return nil
-}
-
-func anys(list []int64) []any {
-	args := make([]any, len(list))
-	for i, id := range list {
-		args[i] = id
-	}
-	return args
 }
 
 // Interrupted turns what a dead process left as `sending` into `uncertain`, to be looked up at lookAt. It returns how
