@@ -2,7 +2,7 @@
 //
 //	intake.go    a file: listed, settled, claimed, spooled, archived
 //	judge.go     its rows: mapped, staged, held against what is known (known.go, target.go), accepted in one transaction
-//	dispatch.go  its instructions: durable as `sending`, then submitted; answers are recorded in groups (record.go)
+//	dispatch.go  its instructions: durable as `sending` (feed.go), then submitted; answers are recorded in groups (record.go)
 //	doubt.go     what may or may not have been sent is looked up before anything is sent again
 //	replace.go   what waits for something else: the cancel of a replaced request, a target not known yet
 //	follow.go    what the PSP says later: feed of events, polls; hooked.go: notifications

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,7 +21,7 @@ import (
 //
 //	feed    takes sendable instructions and makes them durable as `sending`, a group in one commit
 //	work    checks the fence, submits, judges the answer: done, refused, retry, unknown
-//	record  commits answers in groups; an answer is kept in memory until it is durable
+//	record  commits answers in groups, with the next group where one waits; an answer is kept in memory until it is durable
 //	doubt   looks up what is unknown, `settle` after the doubt began, before anything is sent again
 type dispatch struct {
 	*engine
@@ -33,6 +35,8 @@ type dispatch struct {
 	halt    halt
 	queue   chan *journal.Item // durable as sending, not yet taken by a worker
 	answers chan journal.Answer
+	rides   chan *ride    // answers that the next group's commit may take along
+	fed     atomic.Bool   // the loop has found something to send, and comes back for more
 	landed  chan struct{} // nothing is flying any more
 
 	mu      sync.Mutex
@@ -40,12 +44,6 @@ type dispatch struct {
 	pending int // answers not yet durable
 	moves   int // see moved
 }
-
-// groupSize bounds how many instructions one commit makes `sending` beyond those in flight: what a crash leaves in doubt.
-func (d *dispatch) groupSize() int { return min(max(32*d.account.Concurrency, 64), 512) }
-
-// refill is how much room makes a new group worth its commit: small enough that the workers do not run dry meanwhile.
-func (d *dispatch) refill() int { return d.groupSize() / 4 }
 
 // run works until ctx ends, then gives back what certainly did not leave and records what is known.
 func (d *dispatch) run(ctx context.Context) error {
@@ -102,12 +100,17 @@ func (d *dispatch) begin(ctx context.Context) error {
 // loop feeds and settles doubt until ctx ends, or until the journal is no longer ours to write.
 func (d *dispatch) loop(ctx context.Context) error {
 	cursor := map[int64]int64{}
+	var looked time.Time
+	defer d.fed.Store(false)
 	for ctx.Err() == nil {
 		stopped, err := d.stopped(ctx)
 		next := onGrid(30 * time.Second)
 		if err == nil && !stopped {
 			var fed int
-			if fed, err = d.feed(ctx, cursor); err == nil {
+			fed, err = d.feed(ctx, cursor)
+			d.fed.Store(fed > 0)
+			if err == nil && (fed == 0 || time.Since(looked) > often) {
+				looked = time.Now()
 				var soon time.Duration
 				if soon, err = d.chores(ctx); soon > 0 {
 					next = min(next, soon)
@@ -131,6 +134,9 @@ func (d *dispatch) loop(ctx context.Context) error {
 	return nil
 }
 
+// often is how seldom chores are looked for while there is enough to send.
+const often = 50 * time.Millisecond
+
 // chores does what is due beside feeding: doubts, and what waits for something that happens elsewhere. It tells how long
 // until there is more to do, 0 = nothing is due.
 func (d *dispatch) chores(ctx context.Context) (next time.Duration, err error) {
@@ -152,110 +158,6 @@ func (d *dispatch) chores(ctx context.Context) (next time.Duration, err error) {
 		}
 	}
 	return next, nil
-}
-
-// feed makes a group durable as sending and queues it, if there is room for one. Files take turns, so that a large one
-// does not keep a small one waiting.
-func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error) {
-	room := d.groupSize() - d.inFlight()
-	if room < d.refill() {
-		return d.awaitRoom(ctx), nil
-	}
-	if d.gate.closed(d.now()) {
-		return 0, nil // nothing leaves: nothing more is put in doubt
-	}
-	if d.full() {
-		return 0, nil // its answer might not be kept
-	}
-	now := d.now().UnixMicro()
-	files, err := d.j.SendableFiles(ctx, d.account.Account, now)
-	if err != nil || len(files) == 0 {
-		clear(cursor)
-		return 0, err
-	}
-	share := max(room/len(files), 1)
-	var items []journal.Item
-	for _, id := range files {
-		if len(items) >= room {
-			break
-		}
-		list, err := d.j.Sendable(ctx, id, cursor[id], now, min(share, room-len(items)))
-		if err != nil {
-			return 0, err
-		}
-		if len(list) == 0 {
-			delete(cursor, id) // from the beginning next time: rows may have become free
-			continue
-		}
-		cursor[id] = list[len(list)-1].ID
-		if items == nil {
-			items = list
-		} else {
-			items = append(items, list...)
-		}
-	}
-	return d.enqueue(ctx, items, nil)
-}
-
-// enqueue marks instructions as sending, durably, and only then hands them to the workers.
-// also, where not nil, is part of the same commit.
-func (d *dispatch) enqueue(ctx context.Context, items []journal.Item, also func(*journal.Tx) error) (int, error) {
-	if len(items) == 0 {
-		return 0, nil
-	}
-	list := make([]int64, len(items))
-	for i := range items {
-		list[i] = items[i].ID
-	}
-	if err := d.fault("sending"); err != nil {
-		return 0, err
-	}
-	var marked []int64
-	d.count(len(items), 0) // before they are durable as sending: at no moment may they look finished
-	if err := d.j.Do(ctx, func(tx *journal.Tx) (err error) {
-		if marked, err = tx.MarkSending(list); err == nil && also != nil {
-			err = also(tx)
-		}
-		return err
-	}); err != nil {
-		d.count(-len(items), 0)
-		if len(items) == 1 || !errors.Is(err, journal.ErrState) {
-			return 0, err
-		}
-		n := 0
-		for i := range items { // somebody decided about one of them meanwhile: each alone
-			k, err := d.enqueue(ctx, items[i:i+1], also)
-			if err != nil {
-				return n, err
-			}
-			n += k
-		}
-		return n, nil
-	}
-	d.count(len(marked)-len(items), 0)
-	is := make(map[int64]bool, len(marked))
-	for _, id := range marked {
-		is[id] = true
-	}
-	n := 0
-	for i := range items {
-		if !is[items[i].ID] {
-			continue
-		}
-		items[i].State = payment.Sending
-		d.queue <- &items[i] // never blocks: the queue is as long as a group may be
-		n++
-	}
-	return n, nil
-}
-
-// awaitRoom waits until enough of what is in flight is answered, and not for long: somebody may have stopped the gateway.
-func (d *dispatch) awaitRoom(ctx context.Context) int {
-	const most = 50 * time.Millisecond
-	for end := time.Now().Add(most); d.groupSize()-d.inFlight() < d.refill() && ctx.Err() == nil && time.Now().Before(end); {
-		d.sleep(ctx, "dispatch:"+d.account.Account, most)
-	}
-	return 1
 }
 
 // inFlight counts what stands as sending in the journal: queued, with a worker, or answered and not yet recorded.
@@ -296,6 +198,11 @@ func (d *dispatch) idle() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.flying == 0 && d.pending == 0
+}
+
+// busy tells whether any account has something in flight.
+func (e *engine) busy() bool {
+	return slices.ContainsFunc(e.dispatches, func(d *dispatch) bool { return !d.idle() })
 }
 
 // moved counts how often something took off, landed or became durable.

@@ -35,7 +35,9 @@ func (d *dispatch) record(ctx context.Context) {
 			}
 		}
 		late.Stop()
-		d.keep(ctx, batch)
+		if !d.along(batch) {
+			d.keep(ctx, batch)
+		}
 		d.count(0, -len(batch))
 		d.stir()
 	}

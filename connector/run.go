@@ -76,6 +76,7 @@ func New(s Setup) *Connector {
 		d.gate.waiting = func() { e.pulses.beat("follow:" + a.Account) }
 		d.gate.opened = func() { e.alarms.clear(log, "gateway:"+a.Name) }
 		d.queue, d.answers, d.landed = make(chan *journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024), make(chan struct{}, 1)
+		d.rides = make(chan *ride)
 		f := &follow{engine: e, account: a, dispatch: d, log: log, alarms: e.alarms}
 		e.dispatches, e.follows = append(e.dispatches, d), append(e.follows, f)
 	}
@@ -420,8 +421,13 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		if round.done() && e.sent(ctx, patient, note) {
 			break
 		}
-		e.sleep(ctx, "pause", 30*time.Millisecond) // many answers, one look
-		e.sleep(ctx, "once", late)
+		e.sleep(ctx, "pause", 30*time.Millisecond)
+		for end := time.Now().Add(late); ; { // many answers, one look
+			e.sleep(ctx, "once", time.Until(end))
+			if !e.busy() || !time.Now().Before(end) || ctx.Err() != nil {
+				break
+			}
+		}
 		if round.came() && round.done() && e.sent(ctx, patient, note) { // visited again they would be late again
 			break
 		}
