@@ -65,6 +65,7 @@ func (s *sample) examine(ctx context.Context) (*tally, error) {
 	}
 	seed, sieve := maphash.MakeSeed(), newSieve(s.size)
 	t, err := s.examineWith(ctx, seed, sieve)
+	sieve.settle()
 	if len(sieve.suspects) == 0 || err != nil || t.unusable {
 		return t, err
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/navette-connect/navette/mappings"
 )
 
 func TestFirstLines(t *testing.T) {
@@ -33,11 +37,13 @@ func TestSieve(t *testing.T) {
 		hashes[i] = r.Uint64()
 		s.put(hashes[i], i+1)
 	}
+	s.settle()
 	if n := len(s.suspects); n > 2 {
 		t.Errorf("%d of %d different identities are named", n, rows)
 	}
 	for _, i := range []int{0, 1, 99_999, rows - 1} {
 		s.put(hashes[i], rows+i)
+		s.settle()
 		if _, named := s.suspects[hashes[i]]; !named {
 			t.Errorf("the repeat of row %d is missed", i+1)
 		}
@@ -95,5 +101,50 @@ func TestClip(t *testing.T) {
 		if got := clip(tt.in, tt.max); got != tt.want {
 			t.Errorf("clip(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
 		}
+	}
+}
+
+// TestRepeatsOfALargeFile: a file that is read with a sieve names the same repeats as one whose lines are remembered, those at
+// its end included.
+func TestRepeatsOfALargeFile(t *testing.T) {
+	m, err := mappings.Load("m", []byte(`navette: mapping/v1
+name: m
+kind: request
+locale: fr
+source: {format: csv, encoding: utf-8, delimiter: ";", header: 1, decimal: ","}
+fields:
+  - {name: reference, column: Facture, required: true}
+  - {name: amount, column: Montant, type: amount, required: true}
+`), mappings.Options{Formats: formats()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[bool]string{}
+	for _, large := range []bool{false, true} {
+		var b strings.Builder
+		b.WriteString("Facture;Montant;Note\n")
+		note := ""
+		if large {
+			note = strings.Repeat("x", sieveFrom/1000)
+		}
+		for i := range 1010 {
+			n := i
+			if i > 1000 && i%3 == 0 {
+				n = i - 500
+			}
+			fmt.Fprintf(&b, "R%d;1,00;%s\n", n, note)
+		}
+		s := &sample{name: "a.csv", src: strings.NewReader(b.String()), size: int64(b.Len()), mapping: m, lang: "en"}
+		got, err := s.examine(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.rejected != 3 || got.accepted != 1007 || large != (s.size >= sieveFrom) {
+			t.Errorf("of %d bytes: %d rejected, %d accepted, want 3 and 1007", s.size, got.rejected, got.accepted)
+		}
+		want[large] = fmt.Sprintf("%+v", got.view(s, "m"))
+	}
+	if want[true] != want[false] {
+		t.Errorf("told\n%s\nand\n%s", want[true], want[false])
 	}
 }

@@ -14,25 +14,46 @@ const sieveFrom = 64 << 20
 // second reading settles the few it names. It is a Bloom filter whose bits lie in two cache lines each.
 type sieve struct {
 	blocks   [][8]uint64
+	waiting  []uint64       // hashes to be marked
+	touched  uint64         // means nothing
 	suspects map[uint64]int // hash to first line, 0 as long as it is not known
 }
 
 // newSieve makes a sieve for a file of size bytes.
 func newSieve(size int64) *sieve {
-	return &sieve{blocks: make([][8]uint64, max(1024, size/58/64)), suspects: map[uint64]int{}}
+	return &sieve{blocks: make([][8]uint64, max(1024, size/58/64)), waiting: make([]uint64, 0, 64), suspects: map[uint64]int{}}
 }
 
 func (s *sieve) put(hash uint64, _ int) int {
-	again := s.mark(hash)
-	if s.mark((hash^hash>>29)*0xbf58476d1ce4e5b9) && again {
-		s.suspects[hash] = 0
+	if s.waiting = append(s.waiting, hash); len(s.waiting) == cap(s.waiting) {
+		s.settle()
 	}
 	return 0
 }
 
+// settle marks what waits. The blocks are touched first: they stand anywhere in a table larger than the processor's cache,
+// which fetches many of them in the time of one.
+func (s *sieve) settle() {
+	for _, h := range s.waiting {
+		s.touched ^= s.block(h)[0] ^ s.block(other(h))[0]
+	}
+	for _, h := range s.waiting {
+		again := s.mark(h)
+		if s.mark(other(h)) && again {
+			s.suspects[h] = 0
+		}
+	}
+	s.waiting = s.waiting[:0]
+}
+
+// other is an identity's second hash.
+func other(hash uint64) uint64 { return (hash ^ hash>>29) * 0xbf58476d1ce4e5b9 }
+
+func (s *sieve) block(hash uint64) *[8]uint64 { return &s.blocks[hash%uint64(len(s.blocks))] }
+
 // mark sets seven bits of one block and tells whether all of them were set.
 func (s *sieve) mark(hash uint64) bool {
-	b := &s.blocks[hash%uint64(len(s.blocks))]
+	b := s.block(hash)
 	all := true
 	bits := (hash ^ hash>>32) * 0x94d049bb133111eb
 	for range 7 {

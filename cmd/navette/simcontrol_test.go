@@ -59,6 +59,7 @@ var controls = []struct {
 	{mutant{"news kept for an answer is forgotten when the answer comes", []edit{{"connector/journal/dispatch.go", "tx.nowKnown(events)", "tx.nowKnown(nil)"}}}, "./connector", "TestNewsBeforeItsAnswer"},
 	{mutant{"a single pass ends while a row leaves and is answered", []edit{{"connector/visit.go", "d.moved() != moves", "!d.idle() && moves >= 0"}}}, "./connector", "TestPassDoesNotEndBetween"},
 	{mutant{"the oldest payments are not found by the PSP's id", []edit{{"connector/journal/paid.go", "AND k.id >> 12 < era.n", "AND k.id >> 12 < era.n - 1"}}}, "./connector/journal", "TestPaymentsOfAllEras"},
+	{mutant{"the repeats at a large file's end are not told", []edit{{"cmd/navette/examine.go", "\tsieve.settle()", "\t_ = sieve"}}}, "./cmd/navette", "TestRepeatsOfALargeFile"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 
