@@ -42,6 +42,7 @@ type intake struct {
 	watched  atomic.Bool     // each change of the folder wakes us
 	oldest   atomic.Int64    // since when the oldest file lies in the folder, microseconds since 1970; 0 = none
 	marked   atomic.Int64    // newest event that the folder's marker tells of
+	markedAt atomic.Int64    // version of the journal at which it was the newest
 	sight    sight           // of its marker on a server; the engine's mu guards it
 
 	mu    sync.Mutex       // of again, settling and the maps below while bytes are brought

@@ -271,9 +271,17 @@ func (n *intake) mark(ctx context.Context) error {
 	if _, err := n.seen(); far(n.flow.Inbox) && errors.Is(err, errUnseen) {
 		return nil // nor one that nobody has read
 	}
+	at := n.j.Version()
+	if n.markedAt.Load() == at && n.marked.Load() >= 0 {
+		return nil // an idle service asks nothing
+	}
 	last, err := n.j.LastEvent(ctx)
-	if err != nil || last == n.marked.Load() {
+	if err != nil {
 		return err
+	}
+	if last == n.marked.Load() {
+		n.markedAt.Store(at)
+		return nil
 	}
 	b, err := json.Marshal(marker{Journal: n.j.ID, Host: n.Host, StateDir: n.StateDir, Event: last})
 	if err != nil {
@@ -303,6 +311,7 @@ func (n *intake) mark(ctx context.Context) error {
 		return fmt.Errorf("marker of flow %s: %w", n.flow.Name, err)
 	}
 	n.marked.Store(last)
+	n.markedAt.Store(at)
 	return nil
 }
 
