@@ -19,7 +19,7 @@ func (d *dispatch) refill() int { return d.groupSize() / 4 }
 // `sending`, which spares an fsync.
 type ride struct {
 	list    []journal.Answer
-	durable chan bool // told once; false: whoever offered them writes them by himself
+	durable chan bool // told once; false: whoever offered them writes them
 }
 
 // along offers answers to the next group, where it waits or soon will, and tells whether they became durable with it.
