@@ -220,14 +220,8 @@ type edit struct{ file, old, new string }
 var mutants = []mutant{
 	{"record after sending", []edit{
 		{"connector/feed.go", "marked, err = tx.MarkSending(list)", "marked, err = list, nil"},
-		{"connector/record.go", "return tx.RecordAnswers(list) })", `
-	for i := range list {
-		if _, err := tx.MarkSending([]int64{list[i].ID}); err != nil {
-			return err
-		}
-	}
-	return tx.RecordAnswers(list)
-})`}}},
+		{"connector/feed.go", "return tx.RecordAnswers(r.list) })", markedLate("r.list")},
+		{"connector/record.go", "return tx.RecordAnswers(list) })", markedLate("list")}}},
 	{"resend without look-up", []edit{{"connector/doubt.go", "if d.counts() && now-it.SentAt", "if true || now-it.SentAt"}}},
 	{"return written in place", []edit{
 		{"connector/publish.go", "import (", "import (\n\t\"io\"\n\t\"os\""},
@@ -251,6 +245,18 @@ var mutants = []mutant{
 		f = early
 	}`}}},
 	{"forget what was in flight", []edit{{"connector/dispatch.go", "n, err = tx.Interrupted(", "_ = at; n, err = 0, nil; _, _ = tx.Interrupted(\"nobody\" + "}}},
+}
+
+// markedLate makes answers' instructions `sending` when they are answered already.
+func markedLate(list string) string {
+	return strings.ReplaceAll(`
+	for i := range LIST {
+		if _, err := tx.MarkSending([]int64{LIST[i].ID}); err != nil {
+			return err
+		}
+	}
+	return tx.RecordAnswers(LIST)
+})`, "LIST", list)
 }
 
 // overlay writes the mutated texts and what tells the go command of them.
