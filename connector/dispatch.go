@@ -37,6 +37,7 @@ type dispatch struct {
 	answers chan journal.Answer
 	rides   chan *ride    // answers that the next group's commit may take along
 	fed     atomic.Bool   // the loop has found something to send, and comes back for more
+	crowded atomic.Bool   // a settled doubt has found no room
 	landed  chan struct{} // nothing is flying any more
 
 	mu      sync.Mutex

@@ -106,6 +106,9 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 	if d.counts() && now-it.SentAt < d.account.Window.Microseconds() {
 		return d.resend(ctx, it, due)
 	}
+	if due.N > 0 && !d.roomy() { // it would be sent again: it is asked about once it can be
+		return nil
+	}
 	if !d.gate.pass(ctx, d.now) {
 		return nil
 	}
@@ -151,6 +154,15 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 	}
 }
 
+// roomy tells whether one more may be in flight. Where there is no room, what is fed next leaves some: doubts come first.
+func (d *dispatch) roomy() bool {
+	roomy := d.inFlight() < d.groupSize()
+	if !roomy {
+		d.crowded.Store(true)
+	}
+	return roomy
+}
+
 // resend sends an uncertain instruction again under its own key.
 func (d *dispatch) resend(ctx context.Context, it journal.Item, due journal.Due) error {
 	if d.stilled(it.Source.Flow) {
@@ -158,7 +170,7 @@ func (d *dispatch) resend(ctx context.Context, it journal.Item, due journal.Due)
 			return tx.SetDue("look", it.ID, d.account.Account, tx.Now+leisure.Microseconds(), due.N)
 		})
 	}
-	if d.inFlight() >= d.groupSize() {
+	if !d.roomy() {
 		return nil // still due
 	}
 	it.Doubted = true

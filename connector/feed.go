@@ -48,6 +48,13 @@ func (d *dispatch) along(list []journal.Answer) bool {
 
 // feed makes a group durable as sending and queues it, if there is room for one.
 func (d *dispatch) feed(ctx context.Context, cursor map[int64]int64) (int, error) {
+	if d.crowded.Swap(false) { // what becomes free is for the doubts
+		d.fed.Store(false)
+		if d.groupSize()-d.inFlight() < d.refill() {
+			d.sleep(ctx, "dispatch:"+d.account.Account, linger)
+		}
+		return 0, nil
+	}
 	if room := d.groupSize() - d.inFlight(); room >= d.refill() {
 		items, err := d.group(ctx, cursor, room)
 		if err != nil {

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -126,6 +127,59 @@ func TestRideMeetsADecision(t *testing.T) {
 			t.Error(err)
 		}
 		s.allAnswered(n)
+	})
+}
+
+// forgetful is a PSP that loses the first requests and knows nothing of them.
+type forgetful struct {
+	*scripted
+	lost    int
+	lookups atomic.Int64
+}
+
+func (g *forgetful) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	out, err := g.scripted.Submit(ctx, in)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.submits) <= g.lost {
+		return payment.Outcome{}, payment.ErrUncertain
+	}
+	return out, err
+}
+
+func (g *forgetful) Lookup(context.Context, *payment.Instruction) (payment.Outcome, error) {
+	g.lookups.Add(1)
+	return payment.Outcome{}, payment.ErrUnknown
+}
+
+// TestDoubtsFindRoom: what is to be sent again does not wait for the end of a large file, and is not asked about again and
+// again while it waits for room.
+func TestDoubtsFindRoom(t *testing.T) {
+	const n, lost = 900, 30
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, slowly)
+		g := &forgetful{scripted: s.psp, lost: lost}
+		s.gateway = g
+		s.setup = func(set *Setup) { set.Accounts[0].Settle = 100 * time.Millisecond }
+		s.drop("a.csv", manyRows(n))
+		if err := s.once(); err != nil {
+			t.Error(err)
+		}
+		last, times := 0, map[string]int{}
+		for i, in := range s.psp.submits {
+			if times[in.Key]++; times[in.Key] == 2 {
+				last = i
+			}
+		}
+		if len(times) != n || len(s.psp.submits) != n+lost {
+			t.Errorf("%d submits of %d rows, want %d of %d", len(s.psp.submits), len(times), n+lost, n)
+		}
+		if last > n/2 {
+			t.Errorf("the last of %d lost rows was sent again as number %d of %d", lost, last, n+lost)
+		}
+		if k := g.lookups.Load(); k < 2*lost || k > 3*lost {
+			t.Errorf("%d look-ups for %d lost rows", k, lost)
+		}
 	})
 }
 

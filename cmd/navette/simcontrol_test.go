@@ -54,6 +54,7 @@ var controls = []struct {
 	{mutant{"a request that left in part counts as not sent", []edit{{"connector/gateway/client.go", "return nil, wrote, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestWroteSome"},
 	{mutant{"a request without an answer counts as not sent", []edit{{"connector/gateway/client.go", "return nil, true, false, err", "return nil, false, false, err"}}}, "./connector/gateway", "TestUncertain"},
 	{mutant{"answers are forgotten when the group they waited for is not written", []edit{{"connector/feed.go", "durable := false", "durable := true"}, {"connector/feed.go", "durable = err == nil; errors.Is", "durable = true; errors.Is"}}}, "./connector", "TestAnswersOutliveTheirRide"},
+	{mutant{"what is to be sent again finds no room beside a large file", []edit{{"connector/feed.go", "if d.crowded.Swap(false) {", "if false {"}}}, "./connector", "TestDoubtsFindRoom"},
 	{mutant{"a row that is held meanwhile is sent with its group", []edit{{"connector/journal/dispatch.go", "case int(n) == len(part.list):", "case n >= 0:"}}}, "./connector", "TestRideMeetsADecision"},
 	{mutant{"a stretch of rows is one longer than it is", []edit{{"connector/journal/bulk.go", "[]any{list[0], list[n-1]}", "[]any{list[0], list[n-1] + 1}"}}}, "./connector/journal", "TestStretches"},
 	{mutant{"news kept for an answer is forgotten when the answer comes", []edit{{"connector/journal/dispatch.go", "tx.nowKnown(events)", "tx.nowKnown(nil)"}}}, "./connector", "TestNewsBeforeItsAnswer"},
