@@ -47,6 +47,7 @@ var controls = []struct {
 	{mutant{"a commit does not wait for the disk", []edit{{"connector/journal/sqlite/sqlite.go", `"synchronous(FULL)", "cache_size(-4000)"`, `"synchronous(OFF)", "cache_size(-4000)"`}}}, "./connector/journal/sqlite", "TestWriter"},
 	{mutant{"a wrong count is told by nobody", []edit{{"connector/care.go", "if differs != \"\" {", "if false {"}}}, "./connector", "TestInspectCounts"},
 	{mutant{"a kept connection is written to though the server hung up", []edit{{"connector/gateway/conn.go", "!c.kept.IsZero() && !quiet(fd)", "false"}}}, "./connector/gateway", "TestHungUpMeanwhile"},
+	{mutant{"what a server says when it is reached is waited for in vain", []edit{{"connector/gateway/conn.go", "return err != nil || c.kept.IsZero()", "return err != nil"}}}, "./connector/gateway", "TestSpokenToBeforeItSpoke"},
 	{mutant{"what came beside an answer is taken for the next one", []edit{{"connector/gateway/conn.go", "c.br.Buffered() > 0", "false"}}}, "./connector/gateway", "TestAnswerNobodyAsked"},
 	{mutant{"what TLS holds is taken for the next answer", []edit{{"connector/gateway/conn.go", "c.Conn != net.Conn(c.socket)", "false"}}}, "./connector/gateway", "TestAnswerNobodyAskedTLS"},
 	{mutant{"half a record that TLS holds is not seen", []edit{{"connector/gateway/conn.go", "return f.left == 0 && len(f.head) == 0", "return true"}}}, "./connector/gateway", "TestHalfAnAnswerNobodyAsked"},

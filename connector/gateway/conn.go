@@ -104,10 +104,11 @@ func (c *conn) drop() { c.socket.Close() }
 // errGone is of a kept connection on which the other end has hung up, or spoken, meanwhile: nothing was written to it.
 var errGone = errors.New("the connection was closed meanwhile")
 
-// ask writes a request and waits until its answer begins to come, under one hold of the socket's reading side. A kept
-// connection is looked at before: errGone where the other end is not there any more or does not wait for a request. A request
-// written to a connection that was hung up would be in doubt, and an answer nobody asked for belongs to no request.
-// wrote tells whether a byte may have left.
+// ask writes a request. A kept connection is looked at before: errGone where the other end is not there any more or does not
+// wait for a request. A request written to a connection that was hung up would be in doubt, and an answer nobody asked for
+// belongs to no request. Then, under the same hold of the socket's reading side, ask waits until the answer begins to come:
+// to try at once to read it would be in vain. On a new connection it does not wait: the other end may have spoken before,
+// and the system tells of that but once. wrote tells whether a byte may have left.
 func (c *conn) ask(w *way, q *Request, proxy *url.URL) (wrote bool, err error) {
 	if c.raw == nil {
 		return c.send(w, q, proxy)
@@ -123,7 +124,7 @@ func (c *conn) ask(w *way, q *Request, proxy *url.URL) (wrote bool, err error) {
 			return true
 		}
 		wrote, err = c.send(w, q, proxy)
-		return err != nil
+		return err != nil || c.kept.IsZero()
 	})
 	return wrote, cmp.Or(err, waited)
 }

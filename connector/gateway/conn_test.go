@@ -164,6 +164,32 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestSpokenToBeforeItSpoke: a server too busy to listen may answer as soon as it is reached. What it said then is read, and
+// not waited for: the system told of it before.
+func TestSpokenToBeforeItSpoke(t *testing.T) {
+	url, _ := script(t, func(c net.Conn, br *bufio.Reader) {
+		io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+		for hear(br) {
+		}
+	})
+	c := client(t, Options{Timeout: 3 * time.Second})
+	w, ok := c.way(url)
+	if !ok {
+		t.Fatal("no way")
+	}
+	k, err := c.open(t.Context(), w.URL, time.Now().Add(3*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	if err := k.raw.Read(func(uintptr) bool { defer func() { told = true }(); return told }); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.over(t.Context(), w, k, post(url)); err != nil || a.Status != http.StatusServiceUnavailable {
+		t.Errorf("answer %+v, error %v; want status 503", a, err)
+	}
+}
+
 // TestWroteSome: a request that left in part is in doubt, one whose connection took nothing is not.
 func TestWroteSome(t *testing.T) {
 	for name, tt := range map[string]struct {
