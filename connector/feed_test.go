@@ -130,6 +130,33 @@ func TestRideMeetsADecision(t *testing.T) {
 	})
 }
 
+// TestGroupsKeepTheirBound: however answers and groups are written, no more stands as sending than a crash may leave in doubt.
+func TestGroupsKeepTheirBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, slowly)
+		s.drop("a.csv", manyRows(90))
+		var j *journal.Journal
+		s.setup = func(set *Setup) { j = set.Journal }
+		most := 0
+		s.fault = func(point string) error {
+			if point == "submit" {
+				list, err := j.Entries(t.Context(), "", string(payment.Sending), 100)
+				if err != nil {
+					t.Error(err)
+				}
+				most = max(most, len(list))
+			}
+			return nil
+		}
+		if err := s.once(); err != nil {
+			t.Error(err)
+		}
+		if most != 64 {
+			t.Errorf("%d stood as sending, want 64 at most, and as many", most)
+		}
+	})
+}
+
 // forgetful is a PSP that loses the first requests and knows nothing of them.
 type forgetful struct {
 	*scripted

@@ -192,3 +192,49 @@ func TestMarkerAway(t *testing.T) {
 		})
 	}
 }
+
+// TestMarkerFollows: within one life the marker tells of each newer event, and is written for nothing else.
+func TestMarkerFollows(t *testing.T) {
+	s, _ := newMarked(t)
+	s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+	if err := s.once(); err != nil {
+		t.Fatal(err)
+	}
+	s.life = func(ctx context.Context, c *Connector) error {
+		n, j := c.e.intakes[0], c.e.j
+		told := func() int64 {
+			t.Helper()
+			if err := n.mark(ctx); err != nil {
+				t.Fatal(err)
+			}
+			m, err := n.readMarker(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m.Event
+		}
+		do := func(fn func(tx *journal.Tx) error) {
+			t.Helper()
+			if err := j.Do(ctx, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := told()
+		for more := range int64(3) {
+			do(func(tx *journal.Tx) error {
+				return tx.AddEvents([]journal.Event{{InstructionID: 1, Flow: "f", Account: "psp:test", Word: payment.WordPaid, State: payment.Open, Previous: payment.Open}})
+			})
+			if got := told(); got != first+more+1 {
+				t.Errorf("the marker tells of event %d, want %d", got, first+more+1)
+			}
+			do(func(tx *journal.Tx) error { return tx.SetMeta("test", fmt.Sprint(more)) })
+			if got := told(); got != first+more+1 {
+				t.Errorf("the marker tells of event %d, want %d still", got, first+more+1)
+			}
+		}
+		return nil
+	}
+	if err := s.once(); err != nil {
+		t.Error(err)
+	}
+}
