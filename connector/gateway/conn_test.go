@@ -45,6 +45,7 @@ func script(t *testing.T, each func(c net.Conn, br *bufio.Reader)) (url string, 
 			conns.Add(1)
 			all.Go(func() {
 				defer c.Close()
+				defer context.AfterFunc(t.Context(), func() { c.Close() })() // a test that failed must end
 				each(c, bufio.NewReader(c))
 			})
 		}
@@ -167,24 +168,31 @@ func TestForms(t *testing.T) {
 // TestSpokenToBeforeItSpoke: a server too busy to listen may answer as soon as it is reached. What it said then is read, and
 // not waited for: the system told of it before.
 func TestSpokenToBeforeItSpoke(t *testing.T) {
+	spoke := make(chan struct{})
 	url, _ := script(t, func(c net.Conn, br *bufio.Reader) {
 		io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+		close(spoke)
 		for hear(br) {
 		}
 	})
-	c := client(t, Options{Timeout: 3 * time.Second})
+	c := client(t, Options{})
 	w, ok := c.way(url)
 	if !ok {
 		t.Fatal("no way")
 	}
-	k, err := c.open(t.Context(), w.URL, time.Now().Add(3*time.Second))
+	k, err := c.open(t.Context(), w.URL, time.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(k.drop)
+	<-spoke
+	// Whoever waits is told that there is something to read, or was told before: either way the system has told it once.
 	told := false
-	if err := k.raw.Read(func(uintptr) bool { defer func() { told = true }(); return told }); err != nil {
+	k.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	if err := k.raw.Read(func(uintptr) bool { defer func() { told = true }(); return told }); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
+	k.SetDeadline(time.Now().Add(10 * time.Second))
 	if a, err := c.over(t.Context(), w, k, post(url)); err != nil || a.Status != http.StatusServiceUnavailable {
 		t.Errorf("answer %+v, error %v; want status 503", a, err)
 	}
