@@ -28,13 +28,14 @@ type Options struct {
 	Flags      Overrides
 	Gateways   []string // types that this binary has; another one is refused by name
 	Transports []string // likewise; "local" is always known
+	Databases  []string // likewise, by the scheme of their address; SQLite, which needs none, is always known
 	Presets    []string // mappings that need no file
 	Secrets    Secrets  // whether the secrets of gateways are read
 }
 
 // Load reads and checks the whole configuration. The error is an Errors (ErrInvalid) with everything that is wrong.
 func Load(env Environment, opt Options) (*Config, error) {
-	b := &builder{secrets: opt.Secrets, credentials: env.Credentials}
+	b := &builder{secrets: opt.Secrets, credentials: env.Credentials, databases: opt.Databases}
 	dir := absolute(firstOf(opt.Flags.ConfigDir, env.ConfigDir, "/etc/navette"))
 	return b.build(b.readAll(dir), b.mappings(dir), env, opt)
 }

@@ -27,7 +27,7 @@ func world(t testing.TB, files map[string]string) (Environment, Options) {
 	}
 	return Environment{Credentials: secrets}, Options{
 		Flags:    Overrides{ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state")},
-		Gateways: []string{"http", "lyra", "paybox", "sandbox"}, Transports: []string{"local", "sftp"}, Presets: []string{"factures-excel-fr"},
+		Gateways: []string{"http", "lyra", "paybox", "sandbox"}, Transports: []string{"local", "sftp"}, Databases: []string{"postgres"}, Presets: []string{"factures-excel-fr"},
 	}
 }
 

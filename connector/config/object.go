@@ -19,6 +19,7 @@ type builder struct {
 	problems
 	secrets     Secrets
 	credentials string // $CREDENTIALS_DIRECTORY
+	databases   []string
 	shown       []shown
 	transport   map[string]*Transport
 }

@@ -192,6 +192,9 @@ func (b *builder) database(p *Process, from origin, bad func(env, value string, 
 		bad("NAVETTE_DATABASE_URL", redacted(p.DatabaseURL), want{w, w})
 		return
 	}
+	if !slices.Contains(b.databases, "postgres") { // to fall back on a journal of its own would let two machines send the same
+		b.fail(from.at, from.name, "NV-4005", message.New("NV-4005.database", "key", from.name))
+	}
 	_, inURL := u.User.Password()
 	inURL = inURL || u.Query().Has("password")
 	text := message.New("NV-4007.url", "key", from.name)
