@@ -27,6 +27,7 @@ type scanner struct {
 
 	spoiltUntil, spoiltFrom int    // lines of a record whose quotes are wrong
 	spoiltKey               string // what is wrong with it
+	seenUntil               int    // last line that was looked at to tell where a cell ends
 
 	spans  []span
 	cells  []string

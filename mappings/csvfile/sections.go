@@ -19,7 +19,7 @@ func (t *table) Sections(size int64, records int) iter.Seq[mappings.Section] {
 		}
 		s := newScanner(t)
 		for n := 1; s.pass() == nil; n++ {
-			if n < records || s.offset-last.Start < size || s.line <= s.spoiltUntil {
+			if n < records || s.offset-last.Start < size || s.line <= max(s.spoiltUntil, s.seenUntil) {
 				continue
 			}
 			part := last

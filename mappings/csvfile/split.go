@@ -21,17 +21,27 @@ type parsed struct {
 	openCell  int    // needMore: length so far of the cell that is not finished
 }
 
-// split reads the record that begins at from into s.spans. Quotes are read strictly (RFC 4180) unless the source says
-// lazy: a cell is quoted as a whole or not at all, and a quote inside is written twice.
+// split reads the record that begins at from into s.spans. Quotes are read strictly (RFC 4180): a cell is quoted as a whole
+// or not at all, and a quote inside is written twice. Where the source says lazy, the quotes of a cell that breaks this are
+// ordinary characters, and the cell ends at the next delimiter or line end: it must not take in what others hold.
 func (s *scanner) split(from int) parsed {
 	s.spans = s.spans[:0]
 	lines := 0
 	for at := from; ; {
-		if !s.at(at, s.quote) {
-			if !s.sure(at, s.quote) {
-				return parsed{is: needMore}
+		var c span
+		var p parsed
+		quoted := s.at(at, s.quote)
+		if quoted {
+			c, p = s.quotedCell(at)
+		} else if !s.sure(at, s.quote) {
+			return parsed{is: needMore}
+		}
+		if !quoted || p.is == wrong && s.source.Lazy {
+			n := len(s.spans)
+			s.seenUntil = max(s.seenUntil, s.line+lines+p.lines)
+			if p = s.bare(at); quoted && len(s.spans) > n {
+				s.spans[n] = s.stripped(s.spans[n])
 			}
-			p := s.bare(at)
 			if p.is != 0 {
 				p.lines = lines
 				return p
@@ -39,7 +49,6 @@ func (s *scanner) split(from int) parsed {
 			at = p.next
 			continue
 		}
-		c, p := s.quotedCell(at)
 		lines += p.lines
 		if p.is != 0 {
 			p.lines = lines
@@ -110,6 +119,14 @@ func (s *scanner) bare(from int) parsed {
 	}
 }
 
+// stripped is a cell without the quotes around it, if it ends with one, too.
+func (s *scanner) stripped(c span) span {
+	if from, to := c.from+len(s.quote), c.to-len(s.quote); from <= to && s.at(to, s.quote) {
+		c.from, c.to = from, to
+	}
+	return c
+}
+
 // quotedCell reads a cell from its opening quote to its closing one. lines counts the line ends inside.
 func (s *scanner) quotedCell(from int) (span, parsed) {
 	c := span{start: from, from: from + len(s.quote)}
@@ -143,9 +160,6 @@ func (s *scanner) quotedCell(from int) (span, parsed) {
 			return c, parsed{is: needMore, openCell: len(s.buf) - from}
 		case n > 0 || len(s.delim) > 0 && s.at(after, s.delim):
 			return c, parsed{lines: s.countLines(c.from, c.to)}
-		case s.source.Lazy: // an ordinary character
-			at = after
-			continue
 		}
 		return c, parsed{is: wrong, key: "NV-1103.behind", lines: s.countLines(c.from, c.to)}
 	}
