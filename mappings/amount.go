@@ -254,6 +254,9 @@ func (f *numberFormat) ungroup(whole string) (string, bool) {
 			return "", false
 		}
 	}
+	if marks > 0 && b[0] == '0' && (f.group == '.' || f.group == ',') { // 0.500: nobody groups a nought, so the mark is another
+		return "", false
+	}
 	return string(b), marks == 0 || run == 3
 }
 

@@ -66,6 +66,11 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		r.fail(f, line, text, "NV-1211.rounded", "field", r.label(f), "value", r.shown(f, text))
 		return
 	}
+	if f.names && f.set != setKey && kind == CellDate && !f.isMissing(text) {
+		v.state = failed
+		r.fail(f, line, text, "NV-1211.made_date", "field", r.label(f), "value", r.shown(f, text))
+		return
+	}
 	if kind >= CellError && !f.isMissing(text) {
 		v.state = failed
 		r.failFault(f, line, text, r.noValue(f, kind, text))
@@ -78,12 +83,13 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 	if !r.m.source.Trim && trimBlanks(text) == "" {
 		text = ""
 	}
+	zero := false
 	switch {
 	case f.all != nil && slices.ContainsFunc(f.all, func(s string) bool { return strings.EqualFold(s, text) }):
 		v.state = remainder
 		return
-	case f.zero != nil && slices.Contains(f.zero, text):
-		text, kind = "0", CellText
+	case f.zero != nil && f.isZero(text):
+		text, kind, zero = "0", CellText, true
 	case f.isMissing(text):
 		kind = CellText
 		word, mapped := f.words[""]
@@ -126,6 +132,11 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 		currency = r.m.Currency
 	}
 	negative := false
+	if zero { // a nought has no sign
+		plain := *f
+		plain.sign, plain.number.suffix, plain.number.overpunch = nil, nil, false
+		f = &plain
+	}
 	if f.sign != nil {
 		var ok bool
 		if negative, ok = r.signOf(f, line); !ok {
@@ -142,6 +153,15 @@ func (r *Reading) readField(f *field, v *value, currency string, line int) {
 	if v.state == absent {
 		v.state = present
 	}
+}
+
+// isZero knows the texts of `zero`, also with the currency's sign beside them, as Excel writes -   €.
+func (f *field) isZero(text string) bool {
+	if slices.Contains(f.zero, text) {
+		return true
+	}
+	code, rest := currencyAround(trimBlanks(text))
+	return code != "" && f.number.signs && slices.Contains(f.zero, trimBlanks(rest))
 }
 
 func (f *field) isMissing(text string) bool {

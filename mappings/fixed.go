@@ -21,7 +21,11 @@ func (r *Reading) cutFixed(rec Record) {
 			columns = found.columns
 		}
 	}
-	for _, c := range columns {
+	s.cut = -1
+	for i, c := range columns {
+		if c.At <= s.length && s.length < c.At-1+c.Len {
+			s.cut = i
+		}
 		cell := p.cell(c)
 		if r.m.source.Trim {
 			cell = trimBlanks(cell)
@@ -30,10 +34,27 @@ func (r *Reading) cutFixed(rec Record) {
 	}
 }
 
-// fullLength checks a fixed record against the declared length.
-func (r *Reading) fullLength() bool {
+// wrongLength tells what is wrong with a fixed record's length. Where none is declared blanks may be missing at its end, but a
+// number or a date that it ends in would be another one.
+func (r *Reading) wrongLength(fields []*field, line int) (p Problem, wrong bool) {
 	want := r.m.source.Length
-	return want == 0 || r.row.length == want || r.m.source.TrimEnd && r.row.length < want
+	switch {
+	case want != 0:
+		p = problem(line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(want))
+		return p, r.row.length != want && !(r.m.source.TrimEnd && r.row.length < want)
+	case r.m.source.TrimEnd || r.row.cut < 0 || r.cell(r.row.cut) == "":
+		return p, false
+	}
+	for _, f := range fields {
+		if r.cols[f.index] != r.row.cut || f.record != r.reading {
+			continue
+		}
+		switch f.typ {
+		case typeAmount, typeDecimal, typeInt, typeDate, typeIBAN, typeSIREN:
+			return problem(line, "NV-1102.cut", "field", r.label(f), "found", itoa(r.row.length)), true
+		}
+	}
+	return p, false
 }
 
 // positions finds the columns of one fixed record, counted in characters or in bytes.

@@ -39,7 +39,8 @@ func (r *Reading) typedRecord(rec Record) (*Document, error) {
 	switch {
 	case ok:
 	case r.fixed():
-		r.add(behindColumns, problem(rec.Line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(r.m.source.Length)))
+		p, _ := r.wrongLength(t.fields, rec.Line)
+		r.add(behindColumns, p)
 	default:
 		r.add(behindColumns, problem(rec.Line, "NV-1102.record", "type", t.name, "found", itoa(len(r.row.cells)), "expected", itoa(len(t.columns))))
 	}
@@ -85,7 +86,8 @@ func (r *Reading) recordFits(t *recordType, rec Record) ([]byte, bool) {
 	case r.dialect.Sheet != "":
 		return r.sheetFits(t, rec)
 	case r.fixed():
-		return rec.Raw, r.fullLength()
+		_, wrong := r.wrongLength(t.fields, rec.Line)
+		return rec.Raw, !wrong
 	case t.columns == nil || n == want:
 		return rec.Raw, true
 	case n == want+2 && ourCode(r.cell(want)):

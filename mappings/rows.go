@@ -22,6 +22,7 @@ type rowState struct {
 	above  []CellKind
 	kind   string // of a fixed record: its type
 	length int    // of a fixed record
+	cut    int    // the column in which it ends; -1 = none
 	arena  []byte // where raw bytes are kept, many rows at a time
 	kept   []byte
 }
@@ -232,7 +233,7 @@ func (r *Reading) dataRow(rec Record) (*Document, error) {
 			p.Letter = letter
 		}
 		if r.fixed() {
-			p = problem(rec.Line, "NV-1102.length", "found", itoa(r.row.length), "expected", itoa(r.m.source.Length))
+			p, _ = r.wrongLength(r.m.typed, rec.Line)
 		}
 		r.add(behindColumns, p)
 		return r.unshaped(rec.Line, rec.Raw)
@@ -259,7 +260,8 @@ func (r *Reading) unshaped(line int, raw []byte) (*Document, error) {
 // fits checks the number of cells. Cells that navette itself put behind a row are cut off it.
 func (r *Reading) fits(rec Record) (raw []byte, ok bool, err error) {
 	if r.fixed() {
-		return rec.Raw, r.fullLength(), nil
+		_, wrong := r.wrongLength(r.m.typed, rec.Line)
+		return rec.Raw, !wrong, nil
 	}
 	n := len(rec.Cells)
 	if r.width == 0 { // neither titles nor declared columns: the first row tells

@@ -77,6 +77,9 @@ func TestSpecField(t *testing.T) {
 		{"trailing minus", ", type: amount", "12,00-;", "-12.00"}, {"parentheses", ", type: amount", "(12,00);", "-12.00"}, {"two signs", ", type: amount", "-(12,00);", "NV-1203@C"},
 		// zero, implied
 		{"zero", ", type: amount, zero: ['-', néant]", "néant;", "0.00"}, {"zero is not for other cells", ", type: amount", "-;", "NV-1203@C"}, {"zero of an int", ", type: int, zero: ['-']", "-;", "0"},
+		{"zero as Excel shows it", ", type: amount, zero: ['-']", "-   €;", "0.00"}, {"zero with no-break blanks", ", type: amount, zero: ['-']", "\u00a0-\u00a0\u00a0EUR\u00a0;", "0.00"},
+		{"zero with a letter for a sign", ", type: amount, zero: ['-'], sign: {suffix: {D: '+', C: '-'}}", "-;", "0.00"}, {"zero with a sign elsewhere", ", type: amount, zero: ['-'], sign: {column: S, negative: [C], positive: [D]}", "-;", "0.00"},
+		{"a sign alone is no zero", ", type: amount, zero: ['-']", "€;", "NV-1203@C"},
 		{"zero, implied", ", type: amount, implied: 2, zero: ['-']", "-;", "0.00"},
 		{"implied 0", ", type: amount, implied: 0", "12;", "12.00"}, {"implied 3", ", type: decimal, implied: 3", "12;", "0.012"}, {"implied, mark written", ", type: amount, implied: 2", "1,20;", "NV-1203@C"},
 		// map, default, enum, pattern, max

@@ -353,3 +353,27 @@ func TestDayNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestReferenceMadeADate: a spreadsheet makes a date of 12-2025. What was typed is lost, so nothing is asked for under it.
+func TestReferenceMadeADate(t *testing.T) {
+	yaml := "navette: mapping/v1\nname: dates\nsource: {format: xlsx, header: 1}\nfields:\n  - {name: reference, column: A}\n  - {name: amount, column: B, type: amount}\n  - {name: label, column: C}\n"
+	f := excelize.NewFile()
+	style, err := f.NewStyle(&excelize.Style{NumFmt: 17}) // mmm-yy
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cell, v := range map[string]any{"A1": "A", "B1": "B", "C1": "C", "A2": 45992, "B2": 1, "C2": 45992, "A3": "12-2025", "B3": 1, "C3": "x"} {
+		if err := f.SetCellValue("Sheet1", cell, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, cell := range []string{"A2", "C2"} {
+		if err := f.SetCellStyle("Sheet1", cell, cell, style); err != nil {
+			t.Fatal(err)
+		}
+	}
+	docs, _, _ := read(t, load(t, yaml), bytesOf(t, f))
+	if diff := cmp.Diff([]string{"02 rejected A:NV-1211", "03 accepted 12-2025   1.00 EUR"}, docs); diff != "" {
+		t.Errorf("documents (-want +got):\n%s", diff)
+	}
+}
