@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
@@ -229,7 +230,7 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, name, dige
 			answer.State, answer.Message = was.State, was.Result
 			return nil
 		}
-		if err := n.mayDecide(tx, c, &file); err != nil {
+		if err := n.mayDecide(tx, c, &file, &row); err != nil {
 			return err
 		}
 		result, err := n.apply(tx, c, nil)
@@ -247,18 +248,19 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, name, dige
 	return answer
 }
 
-// mayDecide refuses decisions about another flow's rows, and by whoever dropped the file they stood in.
-func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.File) error {
+// mayDecide refuses decisions about another flow's rows, by whoever dropped the file they stood in, and on lines that no
+// longer say what they were written with.
+func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.File, row *toApprove) error {
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
 		return n.wrong("ui.decide.id", "id", oneLine(c.Subject))
 	}
 	file := id
+	var items []journal.Item
 	switch kind {
 	case 'f':
 	case 'r', 'i':
-		items, err := n.itemsOf(tx, kind, id)
-		if err != nil {
+		if items, err = n.itemsOf(tx, kind, id); err != nil {
 			return n.unknown(c.Subject, err)
 		}
 		file = items[0].FileID
@@ -279,7 +281,57 @@ func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.Fil
 	case known && by.Owner == f.DroppedBy:
 		return errors.New(message.New("ui.decisions.dropper").In(lang))
 	}
+	if says, holds := row.of(items); says != "" {
+		return errors.New(message.New("ui.decisions.mixed", "id", c.Subject, "says", oneLine(says), "holds", holds).In(lang))
+	}
 	return nil
+}
+
+// of holds what a line tells beside its id against what the id stands for: a sheet of which one column alone was sorted
+// must not release what was refused. What was emptied is not asked for. says is "" where nothing contradicts.
+func (t *toApprove) of(items []journal.Item) (says, holds string) {
+	var amount payment.Amount
+	for i := range items {
+		if holds == "" {
+			holds = items[i].Reference
+		}
+		amount.Currency = items[i].Amount.Currency
+		amount.Minor += items[i].Amount.Minor
+	}
+	zeros := func(s string) string { return strings.TrimLeft(strings.TrimSpace(s), "0") } // a spreadsheet takes them off
+	switch {
+	case t.Reference != "" && zeros(t.Reference) != zeros(holds):
+		return t.Reference, or(holds, "-")
+	case t.Currency != "" && !strings.EqualFold(t.Currency, amount.Currency):
+		return t.Currency, or(amount.Currency, "-")
+	case t.Amount != "" && !sameAmount(t.Amount, amount):
+		return t.Amount, or(decimal(amount, mappings.Dialect{Decimal: ','}), "-")
+	}
+	return "", ""
+}
+
+// sameAmount tells whether a spreadsheet's way to write an amount, as 7 000,00 € or 7000, is that amount.
+func sameAmount(s string, a payment.Amount) bool {
+	whole := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("€$£'’", r) {
+			return -1
+		}
+		return r
+	}, strings.TrimSuffix(strings.TrimSpace(s), a.Currency))
+	exponent, err := payment.Exponent(a.Currency)
+	if err != nil {
+		return false
+	}
+	fraction := ""
+	if i := strings.LastIndexAny(whole, ".,"); i >= 0 && len(whole)-i-1 <= exponent {
+		whole, fraction = whole[:i], whole[i+1:]
+	}
+	whole = strings.NewReplacer(".", "", ",", "").Replace(whole)
+	b, err := payment.ParseDecimal(whole+"."+fraction+strings.Repeat("0", exponent-len(fraction)), a.Currency)
+	if exponent == 0 {
+		b, err = payment.ParseDecimal(whole, a.Currency)
+	}
+	return err == nil && b == a
 }
 
 // named is what an approver is called in the journal.
@@ -348,7 +400,8 @@ func readDecisions(b []byte) (rows []toApprove, why string) {
 	}
 	for _, record := range all[1:] {
 		if cell(record, "decision") != "" {
-			rows = append(rows, toApprove{ID: cell(record, "id"), Decision: cell(record, "decision"), Motif: cell(record, "motif")})
+			rows = append(rows, toApprove{ID: cell(record, "id"), Reference: cell(record, "reference"), Amount: cell(record, "amount"), Currency: cell(record, "currency"),
+				Decision: cell(record, "decision"), Motif: cell(record, "motif")})
 		}
 	}
 	if len(rows) == 0 {

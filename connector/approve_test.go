@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/navette-connect/navette/connector/journal"
+	"github.com/navette-connect/navette/connector/payment"
 	"github.com/navette-connect/navette/transports"
 )
 
@@ -166,4 +167,22 @@ func TestDecisionsClaimedBeforeACrash(t *testing.T) {
 			t.Errorf("the PSP saw %v\n%s", g.log, s.result("d.ack.csv"))
 		}
 	})
+}
+
+// TestSameAmount: how spreadsheets write an amount again.
+func TestSameAmount(t *testing.T) {
+	for _, tt := range []struct {
+		text, currency string
+		minor          int64
+		want           bool
+	}{
+		{"7000,00", "EUR", 700000, true}, {"7000", "EUR", 700000, true}, {"7 000,00 €", "EUR", 700000, true}, {"7\u202f000,0", "EUR", 700000, true},
+		{"7,000.00", "EUR", 700000, true}, {"7.000", "EUR", 700000, true}, {"7000.00EUR", "EUR", 700000, true}, {"-60,5", "EUR", -6050, true},
+		{"70,00", "EUR", 700000, false}, {"7E+03", "EUR", 700000, false}, {"", "EUR", 0, false}, {"1,234", "TND", 1234, true}, {"1.234", "JPY", 1234, true},
+		{"60,00", "USD", 6000, true}, {"60,00 EUR", "USD", 6000, false}, {"12", "", 0, false},
+	} {
+		if got := sameAmount(tt.text, payment.Amount{Minor: tt.minor, Currency: tt.currency}); got != tt.want {
+			t.Errorf("sameAmount(%q, %d %s) = %v, want %v", tt.text, tt.minor, tt.currency, got, tt.want)
+		}
+	}
 }

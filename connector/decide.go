@@ -192,10 +192,7 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, 
 		if it.State != payment.Held {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
-		if err := tx.DropCancel(it.ID, "NV-2003", say("NV-2003.refused")); err != nil {
-			return err
-		}
-		return tx.Decide(it, payment.Refused, "NV-2003", say("NV-2003.refused"))
+		return tx.Close(it, "NV-2003", say("NV-2003.refused"))
 	case "resolve done":
 		return e.resolveDone(tx, it, n, message.New("NV-2003.done", "author", c.ActorName, "reason", c.Reason))
 	case "resolve not-done":
@@ -340,10 +337,7 @@ func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (
 				return nil
 			}
 			closed++
-			if err := tx.DropCancel(it.ID, "NV-2003", text); err != nil {
-				return err
-			}
-			return tx.Decide(it, payment.Refused, "NV-2003", text)
+			return tx.Close(it, "NV-2003", text)
 		})
 		if err != nil {
 			return "", err

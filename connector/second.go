@@ -18,8 +18,14 @@ const nobody = "folder:"
 // Whoever dropped the file is the first, where the folder tells who that was; else the first release is noted and a
 // release by somebody else is awaited, which the text says. "" and no error: it may go on.
 func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (awaits string, err error) {
+	if it.State != payment.Held && !closedByPerson(it) {
+		return "", nil
+	}
 	n := e.intakeOf(it.Source.Flow)
-	if n == nil || !bounded(n.flow.FourEyes) || it.State != payment.Held && !closedByPerson(it) {
+	if n == nil { // nobody can tell any more how many it takes
+		return "", e.wrong("ui.decide.flow", "flow", it.Source.Flow)
+	}
+	if !bounded(n.flow.FourEyes) {
 		return "", nil
 	}
 	if !it.Amount.IsZero() {
@@ -49,7 +55,7 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 	if dropper != "" && dropper == c.ActorID {
 		return "", errors.New(message.New("ui.second.dropper").In(lang))
 	}
-	others, err := tx.Approve(fmt.Sprint("i", it.ID), &c)
+	others, err := tx.Approve(it, &c)
 	if err != nil || dropper != "" || len(others) > 0 {
 		return "", err
 	}

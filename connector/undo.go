@@ -35,10 +35,7 @@ func (e *engine) undo(tx *journal.Tx, c journal.Command, f journal.File) (string
 			case it.RowID == 0: // an act of navette's own
 			case state == payment.Accepted || state == payment.Held && it.Code != "NV-2102":
 				stopped++
-				if err := tx.DropCancel(it.ID, "NV-2003", text); err != nil {
-					return err
-				}
-				return tx.Decide(it, payment.Refused, "NV-2003", text)
+				return tx.Close(it, "NV-2003", text)
 			case !state.Answered():
 				keep("ui.undo.flying", it)
 			case state == payment.Open && it.Kind == payment.Request && it.OwnPaymentID != "" && e.cancels(it.Account):

@@ -138,7 +138,13 @@ func TestFourEyes(t *testing.T) {
 					t.Fatalf("one person: %+v, %v", c, g.log)
 				}
 			}
-			if c := s.decideAs("1002", "release", "f1"); c.State != "done" || len(g.log) != 2 {
+			if c := s.decideAs("1001", "refuse", "r1"); c.State != "done" { // and takes the release back
+				t.Fatalf("refuse: %+v", c)
+			}
+			if c := s.decideAs("1002", "release", "r1"); c.State != "done" || len(g.log) != 1 {
+				t.Errorf("one person, after another took the own release back: %+v, %v", c, g.log)
+			}
+			if c := s.decideAs("1003", "release", "r1"); c.State != "done" || len(g.log) != 2 {
 				t.Errorf("a second person: %+v, %v", c, g.log)
 			}
 		})
@@ -237,6 +243,11 @@ func TestDecisionsByFile(t *testing.T) {
 			t.Errorf("whoever dropped the file decided about it: %v\n%s", g.log, s.result("a_A_APPROUVER.ack.csv"))
 		}
 		s.dropper = "1002"
+		// Half of the sheet was sorted: the ids stayed where they were.
+		decide("sorted.csv", "id;line;reference;amount;currency;decision\nr1;3;A2;12,00;EUR;oui\nr2;2;A1;11,00;EUR;non\nr3;4;A3;14,00;EUR;oui\nr4;5;A4;14,00;USD;oui\n")
+		if sorted := s.result("sorted.ack.csv"); len(g.log) != 0 || strings.Count(sorted, ";failed;") != 4 || !strings.Contains(sorted, "la ligne dit « A2 », mais r1 est « A1 »") || !strings.Contains(sorted, "« 14,00 », mais r3 est « 13,00 »") {
+			t.Errorf("a half sorted sheet: the PSP saw %v\n%s", g.log, sorted)
+		}
 		decide("mine.csv", filled)
 		ack := s.result("mine.ack.csv")
 		if len(g.log) != 1 || !strings.Contains(ack, "r1;oui;reçu;done;lignes traitées : 1") || !strings.Contains(ack, "r2;NON;;done;") || !strings.Contains(ack, "r4;peut-être;;failed;") || strings.Contains(ack, "r3") {

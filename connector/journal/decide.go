@@ -152,7 +152,8 @@ func firstOf(a, b string) string {
 }
 
 // Approve notes a first release of what needs a second person, and tells who else has released it before.
-func (tx *Tx) Approve(subject string, c *Command) (others []string, err error) {
+func (tx *Tx) Approve(it *Item, c *Command) (others []string, err error) {
+	subject := approvalOf(it)
 	if err := tx.each("SELECT actor_name FROM approval WHERE subject = ? AND actor_id <> ? ORDER BY at", []any{subject, c.ActorID}, func(r Record) error {
 		var name string
 		err := r.Scan(&name)
@@ -164,6 +165,20 @@ func (tx *Tx) Approve(subject string, c *Command) (others []string, err error) {
 	_, err = tx.exec("INSERT INTO approval VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", subject, c.ActorID, c.ActorName, c.Reason, tx.Now)
 	return others, err
 }
+
+// Close closes what a person does not want sent: the cancel that would make way for it is stopped, and the releases that
+// were given before do not count any more.
+func (tx *Tx) Close(it *Item, code, text string) error {
+	if err := tx.DropCancel(it.ID, code, text); err != nil {
+		return err
+	}
+	if _, err := tx.exec("DELETE FROM approval WHERE subject = ?", approvalOf(it)); err != nil {
+		return err
+	}
+	return tx.Decide(it, payment.Refused, code, text)
+}
+
+func approvalOf(it *Item) string { return fmt.Sprint("i", it.ID) }
 
 // Redeliver puts a published return back into the outbox: the same name, the same bytes.
 func (tx *Tx) Redeliver(id int64) error {
