@@ -192,6 +192,9 @@ func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, 
 		if it.State != payment.Held {
 			return e.wrong("ui.decide.state", "state", e.stateWord(string(it.State)))
 		}
+		if it.Code == "NV-2102" { // the PSP has it: to call it closed would let it be asked for again
+			return e.wrong("ui.decide.other")
+		}
 		return tx.Close(it, "NV-2003", say("NV-2003.refused"))
 	case "resolve done":
 		return e.resolveDone(tx, it, n, message.New("NV-2003.done", "author", c.ActorName, "reason", c.Reason))
@@ -333,7 +336,7 @@ func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (
 	text := message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
 	for _, s := range states {
 		err := eachOfFile(tx, f.ID, s, func(it *journal.Item) error {
-			if it.RowID == 0 { // an act of navette's own: it goes with the row it serves
+			if it.RowID == 0 || it.Code == "NV-2102" { // an act of navette's own goes with the row it serves; only `resolve` decides about the other
 				return nil
 			}
 			closed++

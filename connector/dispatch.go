@@ -145,20 +145,23 @@ func (d *dispatch) chores(ctx context.Context) (next time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var errs []error
 	for i, do := range [...]func(int64) (time.Duration, error){
 		func(due int64) (time.Duration, error) { return d.doubts(ctx, due) },
-		func(due int64) (time.Duration, error) { return d.waiting(ctx, dueReplace, due, d.replace) },
-		func(due int64) (time.Duration, error) { return d.waiting(ctx, dueTarget, due, d.target) },
+		func(due int64) (time.Duration, error) {
+			return d.waiting(ctx, dueReplace, due, d.account.Concurrency, d.replace)
+		},
+		func(due int64) (time.Duration, error) { return d.waiting(ctx, dueTarget, due, 1, d.target) }, // each sees what the one before left of a payment
 	} {
 		soon, err := do(at[i])
 		if err != nil {
-			return 0, err
+			errs = append(errs, err)
 		}
 		if soon > 0 && (next == 0 || soon < next) {
 			next = soon
 		}
 	}
-	return next, nil
+	return next, errors.Join(errs...)
 }
 
 // inFlight counts what stands as sending in the journal: queued, with a worker, or answered and not yet recorded.
@@ -238,22 +241,37 @@ func (d *dispatch) work(ctx context.Context) {
 	}
 }
 
+// turn waits until one more exchange may leave: the gate is open, the rate allows it, and the gate is open still. False at the end
+// of the process.
+func (d *dispatch) turn(ctx context.Context) bool {
+	for d.gate.pass(ctx, d.now) {
+		if d.limit.Wait(ctx) != nil {
+			d.gate.release()
+			return false
+		}
+		if d.gate.shut(d.now()) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // submit sends one instruction until it has an answer or doubt. sent is false when it certainly had no effect and is to
 // wait: the gateway is stopped, or we are stopping.
 func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answer, sent bool) {
-	lookFirst := it.Doubted || d.consulting()
+	lookFirst, maybe := it.Doubted || d.consulting(), it.Doubted
 	// back gives an instruction up for now. Once it may have acted, that is doubt and never "not sent".
 	back := func(why error) (journal.Answer, bool) {
-		if lookFirst {
+		if maybe {
 			return d.unknown(it, why), true
 		}
 		return journal.Answer{}, false
 	}
 	for try := 0; ; try++ {
-		if !d.gate.pass(ctx, d.now) {
+		if !d.turn(ctx) {
 			return back(context.Cause(ctx))
 		}
-		if d.limit.Wait(ctx) != nil || d.halt.is() || d.stilled(it.Source.Flow) {
+		if d.halt.is() || d.stilled(it.Source.Flow) {
 			d.gate.release()
 			return back(payment.ErrStopped)
 		}
@@ -264,9 +282,24 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 				d.gate.open()
 				return d.found(it, out), true
 			case errors.Is(err, payment.ErrUnknown):
-			default: // not sure: doubt
+				if d.limit.Wait(ctx) != nil || d.halt.is() { // to send is another request
+					d.gate.release()
+					return back(payment.ErrStopped)
+				}
+			case errors.Is(err, payment.ErrStopped):
+				d.gate.release()
+				d.stop(ctx, err)
+				return back(err)
+			case maybe: // not sure: doubt
 				d.gate.release()
 				return d.unknown(it, err), true
+			case errors.Is(err, payment.ErrUnsupported): // nobody can tell whether it was sent before the journal was lost
+				d.gate.open()
+				return d.unknown(it, err), true
+			default: // it was never sent, and waits until the PSP can be asked
+				d.gate.close(d.now(), out.Wait)
+				d.alarms.report(d.log, "gateway:"+d.account.Name, trouble(out, err))
+				continue
 			}
 		}
 		if err := d.fault("submit"); err != nil {
@@ -300,7 +333,7 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 			}
 			d.gate.close(d.now(), out.Wait)
 			d.alarms.report(d.log, "gateway:"+d.account.Name, trouble(out, err))
-			lookFirst = lookFirst || out.LookFirst
+			lookFirst, maybe = lookFirst || out.LookFirst, maybe || out.LookFirst
 		default:
 			d.gate.open()
 			return d.unknown(it, err), true

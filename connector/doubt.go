@@ -59,22 +59,31 @@ func (d *dispatch) doubts(ctx context.Context, due int64) (next time.Duration, e
 	if due == 0 || due > now {
 		return until(due, now), nil
 	}
+	if shut := d.gate.shut(d.now()); shut > 0 { // to wait for it here would keep the loop from everything else
+		return min(shut, leisure), nil
+	}
 	list, err := d.j.DueBefore(ctx, "look", d.account.Account, now, d.account.Concurrency*4)
 	if err != nil {
 		return 0, err
 	}
+	return time.Millisecond, d.each(ctx, list, d.account.Concurrency, d.settle)
+}
+
+// each does something about what is due, as many at a time as there are slots.
+func (d *dispatch) each(ctx context.Context, list []journal.Due, slots int, do func(context.Context, journal.Due) error) error {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, d.account.Concurrency)
+	free := make(chan struct{}, slots)
 	errs := make([]error, len(list))
 	for i := range list {
-		slots <- struct{}{}
+		free <- struct{}{}
+		d.pulses.beat("dispatch:" + d.account.Account)
 		wg.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = d.settle(ctx, list[i])
+			defer func() { <-free }()
+			errs[i] = do(ctx, list[i])
 		})
 	}
 	wg.Wait()
-	return time.Millisecond, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // until is how long it is until something is due; 0: nothing is.
@@ -85,8 +94,10 @@ func until(due, now int64) time.Duration {
 	return max(time.Duration(due-now)*time.Microsecond, time.Millisecond)
 }
 
-// settle decides one doubt: found is adopted, twice absent is sent again under the same key, else it stays with a person.
+// settle decides one doubt: found is adopted, twice absent is sent again under the same key, else it stays with a person. due.N
+// counts: 1 for having been absent once, 2 for each look-up without an answer.
 func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
+	absent, vain := due.N%2 == 1, due.N/2
 	it, err := d.j.Item(ctx, due.Subject)
 	if err != nil {
 		return err
@@ -106,7 +117,7 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 	if d.counts() && now-it.SentAt < d.account.Window.Microseconds() {
 		return d.resend(ctx, it, due)
 	}
-	if due.N > 0 && !d.roomy() { // it would be sent again: it is asked about once it can be
+	if absent && !d.roomy() { // it would be sent again: it is asked about once it can be
 		return nil
 	}
 	if !d.gate.pass(ctx, d.now) {
@@ -126,12 +137,19 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 		d.gate.open()
 		a := d.found(&it, out)
 		return d.j.Do(ctx, func(tx *journal.Tx) error {
-			if err := tx.RecordAnswers([]journal.Answer{a}); err != nil {
+			now, err := tx.Item(it.ID)
+			if err == nil && now.State == payment.Accepted { // a person said meanwhile that it is not done: it is, and has not left again
+				_, err = tx.MarkSending([]int64{it.ID})
+			}
+			if err == nil {
+				err = tx.RecordAnswers([]journal.Answer{a})
+			}
+			if err != nil {
 				return err
 			}
 			return tx.ClearDue("look", it.ID)
 		})
-	case errors.Is(err, payment.ErrUnknown) && due.N == 0: // absent once: a late effect may still show
+	case errors.Is(err, payment.ErrUnknown) && !absent: // absent once: a late effect may still show
 		d.gate.open()
 		return later(1, d.account.Settle)
 	case errors.Is(err, payment.ErrUnknown):
@@ -150,7 +168,10 @@ func (d *dispatch) settle(ctx context.Context, due journal.Due) error {
 		return later(due.N, d.account.Settle)
 	default:
 		d.alarms.report(d.log, "gateway:"+d.account.Name, err)
-		return later(due.N, backoff(int(due.N)+1))
+		if payment.Judge(out, err) == payment.VerdictRetry && out.Wait > 0 { // it is too much for the PSP, whatever is asked
+			d.gate.close(d.now(), out.Wait)
+		}
+		return later(due.N+2, max(out.Wait, backoff(int(vain)+1)))
 	}
 }
 

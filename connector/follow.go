@@ -158,7 +158,7 @@ func (w *follow) apply(tx *journal.Tx, c payment.Change, unsure bool) (told int,
 			}
 		}
 	}
-	known, effect, err := tx.Apply(w.account.Account, c, message.New("NV-1404.late").In(w.dispatch.lang))
+	known, effect, err := w.take(tx, c)
 	switch {
 	case err != nil:
 		return 0, err
@@ -177,12 +177,28 @@ func (w *follow) apply(tx *journal.Tx, c payment.Change, unsure bool) (told int,
 	return 1, nil
 }
 
+// take applies one piece of news. Of an event whose object could not be read the word alone would be believed, and a part taken
+// for the whole: the payment is read instead.
+func (w *follow) take(tx *journal.Tx, c payment.Change) (known bool, effect payment.Effect, err error) {
+	if _, reads := w.account.Gateway.(Reader); !reads || c.Now.State != "" || payment.Remark(c.Word) {
+		return tx.Apply(w.account.Account, c, message.New("NV-1404.late").In(w.dispatch.lang))
+	}
+	it, err := tx.ByPayment(w.account.Account, c.Now.PaymentID)
+	if errors.Is(err, journal.ErrMissing) {
+		return false, payment.Same, nil
+	}
+	if err == nil {
+		err = tx.SetDue("poll", it.ID, w.account.Account, tx.Now, 0)
+	}
+	return true, payment.Same, err
+}
+
 func (w *follow) applyStray(tx *journal.Tx, s journal.Stray) error {
 	var c payment.Change
 	if err := json.Unmarshal(s.Body, &c); err != nil {
 		return fmt.Errorf("kept news of %s: %w", s.PaymentID, err)
 	}
-	if _, _, err := tx.Apply(w.account.Account, c, message.New("NV-1404.late").In(w.dispatch.lang)); err != nil {
+	if _, _, err := w.take(tx, c); err != nil {
 		return err
 	}
 	return tx.DropStray(w.account.Account, s)
@@ -228,7 +244,7 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 			return nil
 		}
 		in := payment.Instruction{Account: w.account.Account, Kind: payment.Request, PaymentID: paymentID}
-		w.pulses.beat("follow:" + w.account.Account)
+		w.pulses.vouch("follow:" + w.account.Account)
 		begun := time.Now()
 		s, err = reader.Read(ctx, &in)
 		w.meter.exchange(w.account.Name, "read", payment.Judge(payment.Outcome{Verdict: payment.VerdictDone}, err).String(), time.Since(begun))
@@ -277,6 +293,16 @@ func (w *follow) polls(ctx context.Context, now int64) error {
 	return nil
 }
 
+// putOff lets others be polled before one that could not be read.
+func (w *follow) putOff(ctx context.Context, due journal.Due, why error) error {
+	if ctx.Err() != nil || errors.Is(why, payment.ErrStopped) { // a stopped gateway reads nothing: it is due when it goes on
+		return why
+	}
+	return errors.Join(why, w.j.Do(ctx, func(tx *journal.Tx) error {
+		return tx.SetDue("poll", due.Subject, w.account.Account, tx.Now+w.account.Poll.Microseconds(), due.N)
+	}))
+}
+
 func (w *follow) pollAll(ctx context.Context, list []journal.Due) error {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(w.account.Concurrency/2, 1))
@@ -323,14 +349,18 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 		return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)
 	})
 	if err != nil {
-		return fmt.Errorf("poll: %w", err)
+		return fmt.Errorf("poll: %w", w.putOff(ctx, due, err))
 	}
 	return nil
 }
 
 // interval is how long to wait for the next look at a request: by its age, and rarely once it is final.
 func (w *follow) interval(it *journal.Item, now time.Time) (time.Duration, bool) {
-	age := now.Sub(journal.Time(it.AnsweredAt))
+	since := it.AnsweredAt
+	if since == 0 { // an operation that the PSP has not finished
+		since = it.SentAt
+	}
+	age := now.Sub(journal.Time(since))
 	switch {
 	case it.State.Followed():
 		return min(max(age/20, w.account.Poll), 6*time.Hour), true
@@ -344,6 +374,14 @@ func (w *follow) interval(it *journal.Item, now time.Time) (time.Duration, bool)
 
 // pollOperation asks for the answer to an operation that the PSP took and has not finished.
 func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journal.Due) error {
+	if !w.dispatch.gate.pass(ctx, w.now) {
+		return nil
+	}
+	defer w.dispatch.gate.release()
+	if w.dispatch.limit.Wait(ctx) != nil {
+		return nil
+	}
+	w.pulses.vouch("follow:" + w.account.Account)
 	out, err := w.dispatch.lookup(ctx, &it.Instruction)
 	a := w.dispatch.answer(it, out)
 	if err == nil && out.Verdict == payment.VerdictRefused {

@@ -24,6 +24,13 @@ func (g *gate) closed(now time.Time) bool {
 	return now.Before(g.until) || g.probing
 }
 
+// shut is how long nothing may leave yet.
+func (g *gate) shut(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return max(g.until.Sub(now), 0)
+}
+
 // close keeps the gate shut for wait, or for a growing time when the PSP named none.
 func (g *gate) close(now time.Time, wait time.Duration) {
 	g.mu.Lock()

@@ -75,6 +75,16 @@ func (n *intake) amountLimits() (list []amountLimit) {
 	return list
 }
 
+// limitOf is a limit in a currency. Decimals that the currency lacks are cut off, so that it never becomes larger.
+func limitOf(limit, currency string) (payment.Amount, error) {
+	if n, err := payment.Exponent(currency); err == nil {
+		if whole, fraction, _ := strings.Cut(limit, "."); len(fraction) > n {
+			limit = strings.TrimSuffix(whole+"."+fraction[:n], ".")
+		}
+	}
+	return payment.ParseDecimal(limit, currency)
+}
+
 // limitAmounts holds rows above the flow's limit of one transaction, and above the amount a second person must release.
 func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
 	for _, l := range n.amountLimits() {
@@ -83,7 +93,7 @@ func (n *intake) limitAmounts(ctx context.Context, f *journal.File) error {
 			return err
 		}
 		for _, t := range totals {
-			limit, err := payment.ParseDecimal(l.limit, t.Currency)
+			limit, err := limitOf(l.limit, t.Currency)
 			if err != nil {
 				return fmt.Errorf("limit of flow %s: %w", f.Flow, err)
 			}
@@ -143,7 +153,7 @@ func (n *intake) holdOf(ctx context.Context, f *journal.File, rows int64) (varia
 			return "", "", err
 		}
 		for _, t := range totals {
-			limit, err := payment.ParseDecimal(l, t.Currency)
+			limit, err := limitOf(l, t.Currency)
 			if err != nil {
 				return "", "", fmt.Errorf("limit of flow %s: %w", f.Flow, err)
 			}

@@ -37,6 +37,17 @@ func (p *pulses) rest(name string, d time.Duration) {
 	}
 }
 
+// vouch says that a loop is not stuck, whoever says it: a loop that sleeps is not expected the sooner for it.
+func (p *pulses) vouch(name string) {
+	u := p.until[name]
+	if u == nil {
+		return
+	}
+	to := int64(time.Since(p.born) + patience)
+	for was := u.Load(); was < to && !u.CompareAndSwap(was, to); was = u.Load() {
+	}
+}
+
 // stalled lists the loops that should have moved by at, counted from born.
 func (p *pulses) stalled(at time.Duration) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(p.until)) {

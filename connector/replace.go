@@ -21,22 +21,26 @@ const (
 	leisure    = 30 * time.Second
 )
 
-// waiting looks at what is due to be looked at. due is when the first of a kind is, 0 = none; it tells how long until there is more to do.
-func (d *dispatch) waiting(ctx context.Context, kind string, due int64, look func(context.Context, journal.Due) error) (next time.Duration, err error) {
+// waiting looks at some of what is due to be looked at, as many at a time as there are slots: in between others are sent. due is when the first of a kind is, 0 = none; it tells how long until there is more to do.
+func (d *dispatch) waiting(ctx context.Context, kind string, due int64, slots int, look func(context.Context, journal.Due) error) (next time.Duration, err error) {
 	now := d.now().UnixMicro()
 	if due == 0 || due > now {
 		return until(due, now), nil
 	}
-	list, err := d.j.DueBefore(ctx, kind, d.account.Account, now, page)
+	list, err := d.j.DueBefore(ctx, kind, d.account.Account, now, d.account.Concurrency*4)
 	if err != nil {
 		return 0, err
 	}
-	for _, due := range list {
-		if err := look(ctx, due); err != nil {
-			return 0, fmt.Errorf("%s i%d: %w", kind, due.Subject, err)
+	return time.Millisecond, d.each(ctx, list, slots, func(ctx context.Context, due journal.Due) error {
+		err := look(ctx, due)
+		if err == nil || fatal(err) || ctx.Err() != nil {
+			return err
 		}
-	}
-	return time.Millisecond, nil
+		// The others are looked at nevertheless, and this one again a while later.
+		return errors.Join(fmt.Errorf("%s i%d: %w", kind, due.Subject, err), d.j.Do(ctx, func(tx *journal.Tx) error {
+			return tx.SetDue(kind, due.Subject, d.account.Account, tx.Now+leisure.Microseconds(), due.N)
+		}))
+	})
 }
 
 // replace brings a request that replaces an open one (on_known: replace_unpaid) a step on: cancel the old one, read it

@@ -126,8 +126,8 @@ func (e *engine) lines(ctx context.Context, f *journal.File, what int, to func(*
 		return err
 	}
 	for after := int64(0); ; {
-		e.pulses.beat("intake:" + f.Flow)
-		e.pulses.beat("report:" + f.Flow)
+		e.pulses.vouch("intake:" + f.Flow)
+		e.pulses.vouch("report:" + f.Flow)
 		if err := read(after); err != nil || len(list) == 0 {
 			return err
 		}

@@ -73,7 +73,10 @@ func New(s Setup) *Connector {
 			limit = rate.NewLimiter(rate.Limit(a.Rate), max(int(a.Rate), 1))
 		}
 		d := &dispatch{engine: e, account: a, log: log, limit: limit, alarms: e.alarms, lang: or(s.Lang, "fr")}
-		d.gate.waiting = func() { e.pulses.beat("follow:" + a.Account) }
+		d.gate.waiting = func() { // both loops exchange something themselves
+			e.pulses.vouch("follow:" + a.Account)
+			e.pulses.vouch("dispatch:" + a.Account)
+		}
 		d.gate.opened = func() { e.alarms.clear(log, "gateway:"+a.Name) }
 		d.queue, d.answers, d.landed = make(chan *journal.Item, 2*d.groupSize()), make(chan journal.Answer, 1024), make(chan struct{}, 1)
 		d.rides = make(chan *ride)

@@ -29,7 +29,7 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 		return "", nil
 	}
 	if !it.Amount.IsZero() {
-		limit, err := payment.ParseDecimal(n.flow.FourEyes, it.Amount.Currency)
+		limit, err := limitOf(n.flow.FourEyes, it.Amount.Currency)
 		if err != nil {
 			return "", fmt.Errorf("four_eyes of flow %s: %w", n.flow.Name, err)
 		}

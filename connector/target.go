@@ -134,7 +134,7 @@ func (n *intake) wholeUnknown(it *journal.Item) *journal.Verdict {
 // overLimit holds an operation above the limits of one transaction.
 func (n *intake) overLimit(rest payment.Amount) (*journal.Verdict, error) {
 	for _, l := range n.amountLimits() {
-		limit, err := payment.ParseDecimal(l.limit, rest.Currency)
+		limit, err := limitOf(l.limit, rest.Currency)
 		if err != nil {
 			return nil, err
 		}

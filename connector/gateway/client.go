@@ -186,14 +186,12 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 	if !writable(q.Header) || !httpguts.ValidHeaderFieldValue(q.Key) { // in another form it would be an Idempotency-Key that nobody knows
 		return nil, &Error{Kind: payment.ErrNotSent, Code: CodeUnreachable, Text: "a header cannot be written"}
 	}
-	until := time.Now().Add(c.timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(until) {
-		until = d
-	}
+	until := deadline(ctx, c.timeout)
 	if err := w.pool.enter(ctx, until); err != nil {
 		return nil, c.failure(ctx, err, false)
 	}
 	defer w.pool.leave()
+	until = deadline(ctx, c.timeout)                               // from its turn on: what waited long would else be given up before it can be answered
 	if err := ctx.Err(); err != nil || !time.Now().Before(until) { // before a good connection is taken for it
 		return nil, c.failure(ctx, cmp.Or(err, context.DeadlineExceeded), false)
 	}
@@ -207,6 +205,15 @@ func (c *Client) Do(ctx context.Context, q *Request) (*Answer, error) {
 		return nil, c.failure(ctx, err, false)
 	}
 	return c.over(ctx, w, k, q)
+}
+
+// deadline is when an exchange that begins now is given up.
+func deadline(ctx context.Context, timeout time.Duration) time.Time {
+	until := time.Now().Add(timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(until) {
+		return d
+	}
+	return until
 }
 
 // over does an exchange over k, which then waits for the next one or is closed. errGone: k could not be used.

@@ -258,13 +258,14 @@ func (tx *Tx) AcceptRow(document int64) error {
 	return err
 }
 
-// Live finds another request of the same reference and part that may be paid or was; 0 when there is none.
+// Live finds another request of the same reference and part that may be paid or was, or that a file asks for which is being
+// judged: it was held against what was known before. 0 when there is none.
 func (tx *Tx) Live(it *Item) (id int64, err error) {
 	if it.Kind != payment.Request {
 		return 0, nil
 	}
-	err = tx.one(`SELECT coalesce(max(i.id), 0) FROM instruction i JOIN file f ON f.id = i.file_id WHERE i.lane = ? AND i.part = ? AND i.kind = 'request' AND i.account = ? AND i.namespace = ?
- AND i.id <> ? AND i.state NOT IN ('refused', 'expired', 'cancelled') AND f.judged = 1`, it.Lane, it.Part, it.Account, it.Namespace, it.ID).Scan(&id)
+	err = tx.one(`SELECT coalesce(max(i.id), 0) FROM instruction i WHERE i.lane = ? AND i.part = ? AND i.kind = 'request' AND i.account = ? AND i.namespace = ?
+ AND i.id <> ? AND i.state NOT IN ('refused', 'expired', 'cancelled')`, it.Lane, it.Part, it.Account, it.Namespace, it.ID).Scan(&id)
 	return id, err
 }
 

@@ -176,7 +176,7 @@ func (j *Journal) LineOf(ctx context.Context, file, row int64) (Line, error) {
 func (j *Journal) Unanswered(ctx context.Context, file int64) (waiting, doubtful bool, err error) {
 	const exists = `EXISTS (SELECT 1 FROM instruction i WHERE i.file_id = ? AND i.finished = 0`
 	const free = ` AND (i.state = 'sending' OR i.state = 'accepted' AND i.waits = 0 AND NOT EXISTS (SELECT 1 FROM instruction e JOIN file ef ON ef.id = e.file_id
- WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account AND e.finished = 0 AND e.state IN ('held', 'uncertain', 'pending')
+ WHERE e.lane = i.lane AND e.id < i.id AND e.account = i.account AND e.finished = 0 AND (e.state IN ('held', 'uncertain', 'pending') OR e.waits = 1)
  AND (e.code <> 'NV-1407' OR i.kind <> 'request') AND ef.judged = 1))`
 	var worst int
 	err = j.one(ctx, "SELECT CASE WHEN "+exists+free+") THEN 2 WHEN "+exists+") THEN 1 ELSE 0 END", file, file).Scan(&worst)

@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strings"
 
@@ -310,6 +312,21 @@ func (tx *Tx) Spoil(f *File, code, message string) error {
 	return err
 }
 
+// summed sums amounts in two halves: the engine fails where a sum of its own is beyond 64 bits, and a file that says so must be
+// answered like any other. sumOf puts them together.
+const summed = "coalesce(sum(amount / 1000000000), 0), coalesce(sum(amount % 1000000000), 0)"
+
+// beyond is what larger sums of amounts count as, in minor units: three of them still go into an int64.
+const beyond = math.MaxInt64 / 4
+
+func sumOf(high, low int64) int64 {
+	const half = 1_000_000_000
+	if high += low / half; high >= beyond/half || high <= -beyond/half {
+		return beyond * int64(cmp.Compare(high, 0))
+	}
+	return high*half + low%half
+}
+
 // Total is the sum of accepted instructions of one currency.
 type Total struct {
 	Currency   string
@@ -320,13 +337,14 @@ type Total struct {
 // Totals sums the accepted instructions of a staged file by currency, with those that go on by themselves once their
 // target is known. It sorts nothing: a million rows take no memory.
 func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err error) {
-	const sums, of = "SELECT coalesce(min(currency), ''), coalesce(max(currency), ''), coalesce(sum(amount), 0), coalesce(max(amount), 0), count(*)",
+	const sums, of = "SELECT coalesce(min(currency), ''), coalesce(max(currency), ''), " + summed + ", coalesce(max(amount), 0), count(*)",
 		` FROM instruction WHERE file_id = ? AND (state = 'accepted' OR state = 'held' AND code = 'NV-1407') AND finished = 0 AND amount IS NOT NULL`
 	var all Total
-	other := ""
-	if err := j.one(ctx, sums+of, file).Scan(&all.Currency, &other, &all.Minor, &all.Max, &all.Count); err != nil || all.Count == 0 {
+	other, high, low := "", int64(0), int64(0)
+	if err := j.one(ctx, sums+of, file).Scan(&all.Currency, &other, &high, &low, &all.Max, &all.Count); err != nil || all.Count == 0 {
 		return nil, err
 	}
+	all.Minor = sumOf(high, low)
 	if all.Currency == other { // as in nearly every file
 		return []Total{all}, nil
 	}
@@ -341,9 +359,10 @@ func (j *Journal) Totals(ctx context.Context, file int64) (list []Total, err err
 	}
 	for i := range list {
 		t := &list[i]
-		if err := j.one(ctx, sums+of+" AND currency = ?", file, t.Currency).Scan(&t.Currency, &other, &t.Minor, &t.Max, &t.Count); err != nil {
+		if err := j.one(ctx, sums+of+" AND currency = ?", file, t.Currency).Scan(&t.Currency, &other, &high, &low, &t.Max, &t.Count); err != nil {
 			return nil, err
 		}
+		t.Minor = sumOf(high, low)
 	}
 	slices.SortFunc(list, func(a, b Total) int { return strings.Compare(a.Currency, b.Currency) })
 	return list, nil

@@ -95,7 +95,7 @@ func (j *Journal) traceOf(ctx context.Context, it *Item) (t payment.Trace, err e
 	return t, err
 }
 
-// Acts are the sums of operations of one kind on a request, in minor units.
+// Acts are the sums of operations of one kind on a request, in minor units, at most beyond.
 type Acts struct {
 	Done, Unfinished int64
 	Whole            bool // one of them, done or on its way, is for the whole remainder
@@ -115,9 +115,9 @@ func (j *Journal) ActsOn(ctx context.Context, op payment.Operation, account stri
 		case !amount.Valid:
 			a.Whole = true
 		case state == payment.Done:
-			a.Done += amount.Int64
+			a.Done = min(a.Done+min(amount.Int64, beyond), beyond)
 		default:
-			a.Unfinished += amount.Int64
+			a.Unfinished = min(a.Unfinished+min(amount.Int64, beyond), beyond)
 		}
 		return nil
 	})

@@ -59,9 +59,11 @@ type EventSum struct {
 
 // EventSums adds up the events behind a number, up to another.
 func (j *Journal) EventSums(ctx context.Context, after, upto int64) (list []EventSum, err error) {
-	err = j.each(ctx, "SELECT flow, word, currency, count(*), coalesce(sum(amount), 0) FROM event WHERE id > ? AND id <= ? GROUP BY flow, word, currency", []any{after, upto}, func(s Record) error {
+	err = j.each(ctx, "SELECT flow, word, currency, count(*), "+summed+" FROM event WHERE id > ? AND id <= ? GROUP BY flow, word, currency", []any{after, upto}, func(s Record) error {
 		var e EventSum
-		err := s.Scan(&e.Flow, &e.Word, &e.Currency, &e.N, &e.Minor)
+		var high, low int64
+		err := s.Scan(&e.Flow, &e.Word, &e.Currency, &e.N, &high, &low)
+		e.Minor = sumOf(high, low)
 		list = append(list, e)
 		return err
 	})

@@ -18,6 +18,15 @@ type Happening struct {
 	Tell   bool   // a status file tells it
 }
 
+// Remark tells whether a word is told, but moves neither a state nor money.
+func Remark(word string) bool {
+	switch word {
+	case WordViewed, WordFailed, WordReconciled, WordRetry:
+		return true
+	}
+	return false
+}
+
 // Follow holds news against a standing: what stands afterwards, and what happened (nil: nothing new). Money is counted
 // once, whichever way the news came: by the PSP's running total where it gives one, else by the event's own amount.
 func Follow(s Standing, n Change) (Standing, *Happening, Effect) {
@@ -35,8 +44,7 @@ func Follow(s Standing, n Change) (Standing, *Happening, Effect) {
 		next.TransactionID = n.Now.TransactionID
 	}
 	effect := Move(s.State, to)
-	switch word {
-	case WordViewed, WordFailed, WordReconciled, WordRetry: // told, but they move no state
+	if Remark(word) {
 		if effect == Conflict {
 			return s, nil, Conflict
 		}

@@ -51,12 +51,21 @@ func appendRequest(b []byte, in *payment.Instruction) []byte {
 func appendOperation(b []byte, in *payment.Instruction) []byte {
 	b = text(append(b, '{'), "operation", string(in.Operation))
 	b = text(append(b, ','), "reference", in.Reference)
-	b = text(append(b, ','), "payment_id", in.PaymentID)
+	b = text(append(b, ','), "payment_id", target(in))
 	b = text(append(b, ','), "transaction_id", in.TransactionID)
 	b = amount(append(b, ','), in.Amount)
 	b = date(append(b, ','), "date", in.Date)
 	b = text(append(b, ','), "reason", in.Reason)
 	return append(source(append(b, ','), in.Source), '}')
+}
+
+// target is the PSP's id of the request that an operation acts on: a reference alone may be that of several parts, or of another
+// namespace too. It is the same at each attempt, since nothing else of the reference moves while the operation is unfinished.
+func target(in *payment.Instruction) string {
+	if in.PaymentID == "" && in.TransactionID == "" {
+		return in.Target.PaymentID
+	}
+	return in.PaymentID
 }
 
 func customer(b []byte, c *payment.Customer) []byte {
