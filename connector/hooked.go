@@ -15,10 +15,28 @@ import (
 // notices reads the payments that notifications named; what a notification itself said is not believed. Only those that
 // were there before the PSP was asked are done with afterwards. waiting tells that some wait for an answer of ours.
 func (w *follow) notices(ctx context.Context) (waiting bool, err error) {
-	list, err := w.j.Notices(ctx, w.account.Account, page)
-	if err != nil {
-		return false, err
+	var errs []error
+	left := 0 // of those before, which are there still
+	for ctx.Err() == nil {
+		list, err := w.j.Notices(ctx, w.account.Account, left, page)
+		if err != nil || len(list) == 0 {
+			return waiting, errors.Join(append(errs, err)...)
+		}
+		n, err := w.noticed(ctx, list)
+		if left += n.waiting + n.failed; err != nil {
+			errs = append(errs, err)
+		}
+		if waiting = waiting || n.waiting > 0; n.waiting+n.done == 0 { // none could be read: later
+			break
+		}
 	}
+	return waiting, errors.Join(errs...)
+}
+
+// noticed counts the notifications of a page: those done with, those that wait for an answer of ours, those that could not be read.
+type noticed struct{ done, waiting, failed int }
+
+func (w *follow) noticed(ctx context.Context, list []journal.Notice) (n noticed, err error) {
 	var errs []error
 	for len(list) > 0 && ctx.Err() == nil {
 		first := list[0]
@@ -34,21 +52,22 @@ func (w *follow) notices(ctx context.Context) (waiting bool, err error) {
 		list = slices.DeleteFunc(list, same)
 		if first.PaymentID == "" { // kept by an older version: there is nothing to read
 			if err := w.j.Do(ctx, func(tx *journal.Tx) error { return tx.NoticesDone(w.account.Account, ids) }); err != nil {
-				return waiting, err
+				return n, err
 			}
+			n.done += len(ids)
 			continue
 		}
 		known, err := w.j.Known(ctx, w.account.Account, first.PaymentID)
 		if err != nil {
-			return waiting, err
+			return n, err
 		}
 		if !known { // its own answer may still be on its way
 			unsure, err := w.unsure(ctx)
 			if err != nil {
-				return waiting, err
+				return n, err
 			}
 			if unsure {
-				waiting = true
+				n.waiting += len(ids)
 				continue
 			}
 		}
@@ -60,9 +79,12 @@ func (w *follow) notices(ctx context.Context) (waiting bool, err error) {
 		}
 		if err != nil { // the others are read nevertheless
 			errs = append(errs, fmt.Errorf("notification: %w", err))
+			n.failed += len(ids)
+			continue
 		}
+		n.done += len(ids)
 	}
-	return waiting, errors.Join(errs...)
+	return n, errors.Join(errs...)
 }
 
 // readTransaction asks the PSP for the one transaction a notification named. It is the request's payment, or an attempt that

@@ -436,6 +436,7 @@ func (c *Connector) Once(ctx context.Context, patient time.Duration) error {
 		}
 	}
 	rest() // none is under way, unless ctx ended
+	note(e.leftBehind(ctx))
 	note(round.err())
 	for _, f := range e.follows {
 		if err := e.j.Do(ctx, func(tx *journal.Tx) error { return tx.PollNow(f.account.Account) }); err != nil {

@@ -103,6 +103,9 @@ func (w *watch) pass(ctx context.Context) error {
 		errs = append(errs, w.flow(ctx, f, waiting, now))
 	}
 	errs = append(errs, w.events(ctx))
+	if err := w.leftBehind(ctx); err != nil && !errors.As(err, new(*Trouble)) { // the trouble stands by itself
+		errs = append(errs, err)
+	}
 	if free, err := w.free(); err == nil {
 		w.meter.disk(free, w.DiskFloor)
 	}

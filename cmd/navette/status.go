@@ -25,6 +25,11 @@ type statusView struct {
 	Gateways   map[string]gatewayStatus   `json:"gateways"`
 	Transports map[string]transportStatus `json:"transports"`
 	Journal    bool                       `json:"journal"` // false: nothing has run yet
+
+	// Whose work the journal has that the configuration does not name any more.
+	LeftFlows    []string `json:"left_flows,omitempty"`
+	LeftAccounts []string `json:"left_accounts,omitempty"`
+	left         connector.Left
 }
 
 type flowStatus struct {
@@ -87,6 +92,20 @@ func statusOf(ctx context.Context, cfg *config.Config, j *journal.Journal) (stat
 		}
 		v.Recover = why
 	}
+	if j != nil {
+		left, err := connector.LeftBehind(ctx, j, func(name string) bool { return cfg.Flows[name] != nil }, func(account string) bool {
+			for _, g := range cfg.Gateways {
+				if g.Account == account {
+					return true
+				}
+			}
+			return false
+		})
+		if err != nil {
+			return v, err
+		}
+		v.LeftFlows, v.LeftAccounts, v.left = left.Flows, left.Accounts, left
+	}
 	for name, t := range cfg.Transports {
 		v.Transports[name] = transportStatus{t.Type}
 	}
@@ -139,7 +158,7 @@ func (a *app) printStatus(cfg *config.Config, v statusView) error {
 	a.printf("navette %s\n", v.Version)
 	if len(v.Flows) == 0 {
 		a.printf("%s\n", a.say("ui.noflow", "dir", cfg.Process.ConfigDir))
-		return nil
+		return a.printTodo(v)
 	}
 	if v.Recover != "" {
 		a.printf("%s\n", a.say("ui.status.recover", "why", clean(v.Recover)))
@@ -187,6 +206,9 @@ func (a *app) printStatus(cfg *config.Config, v statusView) error {
 // printTodo names what waits for a person, each with the command that shows or mends it.
 func (a *app) printTodo(v statusView) error {
 	var todo [][]string
+	if text, some := v.left.Text(); some {
+		todo = append(todo, []string{"  " + text.In(a.lang()), "navette explain NV-4005"})
+	}
 	for _, name := range slices.Sorted(maps.Keys(v.Flows)) {
 		f := v.Flows[name]
 		if n := f.Files[journal.FileHeld]; n > 0 {

@@ -409,9 +409,9 @@ func (tx *Tx) Note(account string, n Notice) (known bool, err error) {
 	return done == 0, err
 }
 
-// Notices lists the notifications of an account that were not followed up yet, oldest first.
-func (j *Journal) Notices(ctx context.Context, account string, limit int) (list []Notice, err error) {
-	err = j.each(ctx, "SELECT notice_id, payment_id, transaction_id FROM notice WHERE account = ? AND done = 0 ORDER BY received_at, notice_id LIMIT ?", []any{account, limit}, func(r Record) error {
+// Notices lists notifications of an account that were not followed up yet, oldest first, behind the first skip.
+func (j *Journal) Notices(ctx context.Context, account string, skip, limit int) (list []Notice, err error) {
+	err = j.each(ctx, "SELECT notice_id, payment_id, transaction_id FROM notice WHERE account = ? AND done = 0 ORDER BY received_at, notice_id LIMIT ? OFFSET ?", []any{account, limit, skip}, func(r Record) error {
 		var n Notice
 		err := r.Scan(&n.ID, &n.PaymentID, &n.TransactionID)
 		list = append(list, n)

@@ -27,6 +27,26 @@ func (j *Journal) Waiting(ctx context.Context) (list []Waiting, err error) {
 	return list, err
 }
 
+// Unsettled lists the flows and accounts with files that are not answered whole, with instructions that are not finished, and
+// flows with events that no status file has told; an event names no account here.
+func (j *Journal) Unsettled(ctx context.Context) (list []Waiting, err error) {
+	for _, q := range []string{
+		"SELECT flow, account FROM file WHERE state NOT IN ('done', 'rejected', 'duplicate', 'superseded', 'gone') GROUP BY flow, account",
+		"SELECT flow, account FROM instruction WHERE finished = 0 GROUP BY flow, account",
+		"SELECT w.name, '' FROM flow w WHERE EXISTS (SELECT 1 FROM event e WHERE e.flow = w.name AND e.tell = 1 AND e.id > w.status_mark)",
+	} {
+		if err := j.each(ctx, q, nil, func(s Record) error {
+			var w Waiting
+			err := s.Scan(&w.Flow, &w.Account)
+			list = append(list, w)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // DueCount counts what is due some time for an account, of a kind.
 func (j *Journal) DueCount(ctx context.Context, kind, account string) (n int64, err error) {
 	err = j.one(ctx, "SELECT count(*) FROM due WHERE account = ? AND kind = ?", account, kind).Scan(&n)
