@@ -81,7 +81,28 @@ func (l *loader) resolve(file string, src []byte, chain []string) *node {
 	if below == nil {
 		return tree
 	}
-	return merge(below, tree)
+	return merge(below.withoutUsed(tree), tree)
+}
+
+// withoutUsed leaves out the returns that top makes of a ready one under their name: `use` says what such a return is laid
+// over, and half a layout of each would be neither.
+func (n *node) withoutUsed(top *node) *node {
+	returns, used := n.get("returns"), top.get("returns")
+	if returns == nil || used == nil {
+		return n
+	}
+	kept := &node{pos: returns.pos, kind: returns.kind}
+	for i, k := range returns.keys {
+		if used.get(k.text).get("use") == nil {
+			kept.keys, kept.items = append(kept.keys, k), append(kept.items, returns.items[i])
+		}
+	}
+	if returns.kind != mapNode || len(kept.keys) == len(returns.keys) {
+		return n
+	}
+	out := &node{pos: n.pos, kind: n.kind, keys: n.keys, items: slices.Clone(n.items)}
+	out.items[slices.Index(n.items, returns)] = kept
+	return out
 }
 
 // object is a map of the mapping whose keys are known.

@@ -111,6 +111,35 @@ func settled(t *testing.T, name string) string {
 	return b.String()
 }
 
+// TestReadyReturnReplaces lays each ready return under the name of a return that the preset below has already: `use` takes
+// its place, and a change without `use` is still laid over the inherited one.
+func TestReadyReturnReplaces(t *testing.T) {
+	load := func(returns string) *mappings.Mapping {
+		t.Helper()
+		src := "navette: mapping/v1\nname: x\nuse: factures-excel-fr\nreturns:\n" + returns
+		m, err := mappings.Load("x", []byte(src), mappings.Options{Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New}, Use: presets.Source})
+		if err != nil {
+			t.Fatalf("%s: %v", returns, err)
+		}
+		return m
+	}
+	moments := func(m *mappings.Mapping) map[string]mappings.Moment {
+		on := map[string]mappings.Moment{}
+		for _, r := range m.Returns() {
+			on[r.Name] = r.On
+		}
+		return on
+	}
+	for _, name := range presets.Returns() {
+		if on := moments(load("  reglements: {use: " + name + "}\n")); on["reglements"] != mappings.OnDaily || len(on) != 4 {
+			t.Errorf("%s: returns %v, want the four of the preset, reglements daily", name, on)
+		}
+	}
+	if on := moments(load("  reglements: {on: settlement}\n")); on["reglements"] != mappings.OnSettlement || len(on) != 4 {
+		t.Errorf("without use: returns %v, want reglements on settlement", on)
+	}
+}
+
 func TestReadyReturnsRefused(t *testing.T) {
 	const head = "navette: mapping/v1\nname: x\nsource: {format: csv}\nfields:\n  - {name: reference, column: Ref}\n  - {name: amount, column: Montant, type: amount}\n  - {name: customer.id, column: Client}\nreturns:\n  r: "
 	for text, want := range map[string]string{
