@@ -486,6 +486,6 @@ func (r *rewriter) table(n *ast.MemberNode) {
 		}
 	}
 	if missing != nil {
-		r.c.warnings.add(r.n.inside(1, n.Location().From), "NV-4021.words", "name", id.Value, "words", strings.Join(missing, ", "))
+		r.c.warnings.add(r.n.inside(1, n.Location().From), "NV-4022.words", "name", id.Value, "words", strings.Join(missing, ", "))
 	}
 }

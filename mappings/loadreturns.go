@@ -27,10 +27,19 @@ func resultWords() []string {
 	return []string{"sent", "done", "refused", "uncertain", "held", "rejected", "skipped", "duplicate"}
 }
 
-func eventWords() []string {
-	return []string{payment.WordSent, payment.WordViewed, payment.WordAuthorised, payment.WordPaid, payment.WordFailed, payment.WordRefused,
+// eventWords are what `event.event` may say in a mapping of this kind: of a request nothing is `done`, of an operation
+// nothing but its answer is told.
+func eventWords(kind Kind) []string {
+	words := []string{payment.WordSent, payment.WordViewed, payment.WordAuthorised, payment.WordPaid, payment.WordFailed, payment.WordRefused,
 		payment.WordExpired, payment.WordCancelled, payment.WordRefunded, payment.WordChargedBack, payment.WordSettled, payment.WordReconciled,
-		payment.WordRetry, payment.WordDone}
+		payment.WordRetry}
+	switch kind {
+	case KindOperation:
+		return []string{payment.WordDone, payment.WordRefused}
+	case KindMixed:
+		return append(words, payment.WordDone)
+	}
+	return words
 }
 
 // returns reads the section `returns`.
@@ -234,7 +243,7 @@ func (l *loader) returnScope(r *Return) *scopeSpec {
 	if r.On == OnResult {
 		words = resultWords()
 	}
-	spec.words = map[string][]string{"status": words, "event.event": eventWords()}
+	spec.words = map[string][]string{"status": words, "event.event": eventWords(l.m.Kind)}
 	return spec
 }
 

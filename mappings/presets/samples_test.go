@@ -31,6 +31,9 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, w := range m.Warnings() {
+				t.Error(w.In("en"))
+			}
 			if m.Description == "" {
 				t.Error("no description says what it is for")
 			}
