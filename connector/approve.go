@@ -209,10 +209,10 @@ func (n *intake) decideClaimed(ctx context.Context, claimed, name string) error 
 // decideRow applies one line in the name of whoever the file belongs to.
 func (n *intake) decideRow(ctx context.Context, file transports.File, name, digest string, row toApprove) decided {
 	answer := decided{ID: row.ID, Decision: row.Decision, Motif: row.Motif, State: "failed"}
-	lang := n.flow.Mapping.Locale
+	d := &decider{n.engine, voice(n.flow.Mapping.Locale)} // whoever approves reads the answer beside the mapping's other returns
 	verb := verbOf(row.Decision)
 	if verb == "" {
-		answer.Message = message.New("ui.decisions.word", "word", oneLine(row.Decision)).In(lang)
+		answer.Message = d.told("ui.decisions.word", "word", oneLine(row.Decision))
 		return answer
 	}
 	who := or(file.Owner, nobody+n.flow.Name)
@@ -230,10 +230,10 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, name, dige
 			answer.State, answer.Message = was.State, was.Result
 			return nil
 		}
-		if err := n.mayDecide(tx, c, &file, &row); err != nil {
+		if err := n.mayDecide(tx, d.voice, c, &file, &row); err != nil {
 			return err
 		}
-		result, err := n.apply(tx, c, nil)
+		result, err := d.apply(tx, c, nil)
 		if err != nil {
 			return err
 		}
@@ -250,10 +250,10 @@ func (n *intake) decideRow(ctx context.Context, file transports.File, name, dige
 
 // mayDecide refuses decisions about another flow's rows, by whoever dropped the file they stood in, and on lines that no
 // longer say what they were written with.
-func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.File, row *toApprove) error {
+func (n *intake) mayDecide(tx *journal.Tx, v voice, c journal.Command, by *transports.File, row *toApprove) error {
 	kind, id, err := ParseID(c.Subject)
 	if err != nil {
-		return n.wrong("ui.decide.id", "id", oneLine(c.Subject))
+		return v.wrong("ui.decide.id", "id", oneLine(c.Subject))
 	}
 	file := id
 	var items []journal.Item
@@ -261,28 +261,27 @@ func (n *intake) mayDecide(tx *journal.Tx, c journal.Command, by *transports.Fil
 	case 'f':
 	case 'r', 'i':
 		if items, err = n.itemsOf(tx, kind, id); err != nil {
-			return n.unknown(c.Subject, err)
+			return v.unknown(c.Subject, err)
 		}
 		file = items[0].FileID
 	default:
-		return n.wrong("ui.decide.neither", "id", c.Subject)
+		return v.wrong("ui.decide.neither", "id", c.Subject)
 	}
 	f, err := tx.File(file)
 	if err != nil {
 		return err
 	}
-	lang := n.flow.Mapping.Locale
 	known := !slices.Contains([]string{"", "0", n.UID}, f.DroppedBy)
 	switch {
 	case f.Flow != n.flow.Name:
-		return errors.New(message.New("ui.decisions.flow", "flow", f.Flow).In(lang))
+		return v.wrong("ui.decisions.flow", "flow", f.Flow)
 	case known && by.Owner != f.DroppedBy && by.Editable: // whoever dropped the original may have written it
-		return errors.New(message.New("ui.decisions.editable").In(lang))
+		return v.wrong("ui.decisions.editable")
 	case known && by.Owner == f.DroppedBy:
-		return errors.New(message.New("ui.decisions.dropper").In(lang))
+		return v.wrong("ui.decisions.dropper")
 	}
 	if says, holds := row.of(items); says != "" {
-		return errors.New(message.New("ui.decisions.mixed", "id", c.Subject, "says", oneLine(says), "holds", holds).In(lang))
+		return v.wrong("ui.decisions.mixed", "id", c.Subject, "says", oneLine(says), "holds", holds)
 	}
 	return nil
 }

@@ -186,3 +186,32 @@ func TestSameAmount(t *testing.T) {
 		}
 	}
 }
+
+// The answer to a file of decisions speaks the mapping's language throughout, whatever the service's is.
+func TestDecisionsAnswerInOneLanguage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newTill(t, strings.Replace(simMapping, "locale: fr", "locale: en", 1)) // the service's is French
+		s.dropper = "1001"
+		s.flow = func(f *Flow) {
+			f.Limits.Amount, f.Decisions = "10.00", filepath.Join(s.dir, "decisions")
+		}
+		s.drop("a.csv", "Facture;Montant\nA1;11,00\nA2;12,00\n")
+		_ = s.once()
+		s.dropper = "1002"
+		if err := os.WriteFile(filepath.Join(s.dir, "decisions", "d.csv"), []byte("id;decision\nr1;yes\nr1;no\nr99;yes\nr2;perhaps\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.once()
+		answer := s.result("d.ack.csv")
+		for _, want := range []string{"r1;yes;;done;rows decided: 1", "r1;no;", "r99;yes;;failed;there is no r99", "r2;perhaps;;failed;\"\"\"perhaps\"\" is no decision: write yes or no\""} {
+			if !strings.Contains(answer, want) {
+				t.Errorf("the answer lacks %q:\n%s", want, answer)
+			}
+		}
+		for _, french := range []string{"lignes", "état", "existe"} {
+			if strings.Contains(answer, french) {
+				t.Errorf("the answer says %q:\n%s", french, answer)
+			}
+		}
+	})
+}

@@ -54,7 +54,7 @@ func (e *engine) decide(ctx context.Context) bool {
 			if asked != nil {
 				return asked
 			}
-			result, err = e.apply(tx, c, n)
+			result, err = (&decider{e, e.voice}).apply(tx, c, n)
 			if err == nil {
 				err = tx.Applied(c.ID, "done", result)
 			}
@@ -84,8 +84,14 @@ func (e *engine) decide(ctx context.Context) bool {
 	return len(list) == 0
 }
 
+// decider applies decisions, and says in its own voice what became of them.
+type decider struct {
+	*engine
+	voice
+}
+
 // apply applies one command; n is what it names at the PSP, nil for nothing.
-func (e *engine) apply(tx *journal.Tx, c journal.Command, n *named) (string, error) {
+func (e *decider) apply(tx *journal.Tx, c journal.Command, n *named) (string, error) {
 	if c.ActorID == "" {
 		return "", e.wrong("ui.decide.unsigned")
 	}
@@ -161,7 +167,7 @@ func (e *engine) itemsOf(tx *journal.Tx, kind byte, id int64) ([]journal.Item, e
 	return items, err
 }
 
-func (e *engine) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, n *named) error {
+func (e *decider) applyItem(tx *journal.Tx, c journal.Command, it *journal.Item, n *named) error {
 	say := func(key string) string {
 		return message.New(key, "author", c.ActorName, "reason", c.Reason).In(e.localeOf(it.Source.Flow))
 	}
@@ -261,7 +267,7 @@ func (e *engine) again(tx *journal.Tx, it *journal.Item) (id int64, err error) {
 	return tx.Again(it)
 }
 
-func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
+func (e *decider) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
 	n := e.intakeOf(f.Flow)
 	switch {
 	case n == nil:
@@ -299,7 +305,7 @@ func (e *engine) releaseFile(tx *journal.Tx, c journal.Command, f journal.File) 
 }
 
 // liftHold lifts the hold a file shows. If another one is behind it the file stays held, and shows that.
-func (e *engine) liftHold(tx *journal.Tx, n *intake, f journal.File) (string, error) {
+func (e *decider) liftHold(tx *journal.Tx, n *intake, f journal.File) (string, error) {
 	ctx := context.Background() // bounded: it reads the journal
 	lifted, _, err := n.holdOf(ctx, &f, f.Rows)
 	if err != nil {
@@ -321,7 +327,7 @@ func (e *engine) liftHold(tx *journal.Tx, n *intake, f journal.File) (string, er
 	return e.told("ui.decide.goes"), tx.ReleaseFile(&f, n.flow.Delay, n.flow.Patience)
 }
 
-func (e *engine) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
+func (e *decider) refuseFile(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
 	if f.State == journal.FileHeld && !f.Judged {
 		text := f.Message + " | " + message.New("NV-2003.refused", "author", c.ActorName, "reason", c.Reason).In(e.localeOf(f.Flow))
 		return e.told("ui.decide.refused"), tx.SetFile(f.ID, []string{journal.FileHeld}, "deadline", 1, "message", text)
@@ -413,30 +419,31 @@ func firstOf(answer string) string {
 	return first
 }
 
-// told says the outcome of a decision in the service's language: whoever decided reads it.
-func (e *engine) told(key string, args ...string) string {
-	return message.New(key, args...).In(or(e.Lang, "fr"))
+// voice says the outcome of a decision in one language, that of whoever reads it.
+type voice string
+
+func (v voice) told(key string, args ...string) string {
+	return message.New(key, args...).In(string(v))
 }
 
 // wrong makes an error of why a decision cannot be applied.
-func (e *engine) wrong(key string, args ...string) error { return errors.New(e.told(key, args...)) }
+func (v voice) wrong(key string, args ...string) error { return errors.New(v.told(key, args...)) }
 
 // unknown is what is said of a subject that is not in the journal; any other error goes on as it is.
-func (e *engine) unknown(subject string, err error) error {
+func (v voice) unknown(subject string, err error) error {
 	if errors.Is(err, journal.ErrMissing) {
-		return e.wrong("ui.decide.missing", "id", subject)
+		return v.wrong("ui.decide.missing", "id", subject)
 	}
 	return fmt.Errorf("%s: %w", subject, err)
 }
 
-// stateWord and fileWord say a state in the service's language.
-func (e *engine) stateWord(state string) string { return e.worded("ui.state.", state) }
+func (v voice) stateWord(state string) string { return v.worded("ui.state.", state) }
 
-func (e *engine) fileWord(state string) string { return e.worded("ui.filestate.", state) }
+func (v voice) fileWord(state string) string { return v.worded("ui.filestate.", state) }
 
-func (e *engine) worded(family, word string) string {
+func (v voice) worded(family, word string) string {
 	if message.Has(family + word) {
-		return e.told(family + word)
+		return v.told(family + word)
 	}
 	return word
 }

@@ -19,6 +19,7 @@ import (
 // engine is what the loops of one configuration share.
 type engine struct {
 	Setup
+	voice    // of the service
 	j        *journal.Journal
 	spool    *Spool
 	now      func() time.Time
@@ -59,7 +60,7 @@ type Connector struct{ e *engine }
 
 // New prepares the loops; nothing runs yet.
 func New(s Setup) *Connector {
-	e := &engine{Setup: s, j: s.Journal, spool: s.Spool, now: s.Now, location: s.Location, meter: s.Meter, log: s.Log, alarms: newOnce(), wakes: map[string]chan struct{}{}, stood: map[string]stand{}}
+	e := &engine{Setup: s, voice: voice(or(s.Lang, "fr")), j: s.Journal, spool: s.Spool, now: s.Now, location: s.Location, meter: s.Meter, log: s.Log, alarms: newOnce(), wakes: map[string]chan struct{}{}, stood: map[string]stand{}}
 	if e.now == nil {
 		e.now = time.Now
 	}

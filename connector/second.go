@@ -1,13 +1,11 @@
 package connector
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/journal"
-	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
 )
 
@@ -17,7 +15,7 @@ const nobody = "folder:"
 // second holds a release against the flow's four_eyes: above that amount two different people stand behind what is sent.
 // Whoever dropped the file is the first, where the folder tells who that was; else the first release is noted and a
 // release by somebody else is awaited, which the text says. "" and no error: it may go on.
-func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (awaits string, err error) {
+func (e *decider) second(tx *journal.Tx, c journal.Command, it *journal.Item) (awaits string, err error) {
 	if it.State != payment.Held && !closedByPerson(it) {
 		return "", nil
 	}
@@ -43,9 +41,8 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 	if err != nil {
 		return "", err
 	}
-	lang := or(e.Lang, "fr")
 	if c.ActorKind == "file" && (strings.HasPrefix(c.ActorID, nobody) || c.ActorID == "0" || c.ActorID == e.UID) {
-		return "", errors.New(message.New("ui.second.nobody").In(lang)) // it may be whoever decided before
+		return "", e.wrong("ui.second.nobody") // it may be whoever decided before
 	}
 	// Root and the service itself drop files for others: they are nobody.
 	dropper := f.DroppedBy
@@ -53,11 +50,11 @@ func (e *engine) second(tx *journal.Tx, c journal.Command, it *journal.Item) (aw
 		dropper = ""
 	}
 	if dropper != "" && dropper == c.ActorID {
-		return "", errors.New(message.New("ui.second.dropper").In(lang))
+		return "", e.wrong("ui.second.dropper")
 	}
 	others, err := tx.Approve(it, &c)
 	if err != nil || dropper != "" || len(others) > 0 {
 		return "", err
 	}
-	return message.New("ui.second.awaited", "author", c.ActorName, "id", fmt.Sprint("i", it.ID)).In(lang), nil
+	return e.told("ui.second.awaited", "author", c.ActorName, "id", fmt.Sprint("i", it.ID)), nil
 }

@@ -17,7 +17,7 @@ const listed = 20
 // is paid or done is listed. What is on its way is listed too: undo it again once it is answered.
 func (e *engine) undo(tx *journal.Tx, c journal.Command, f journal.File) (string, error) {
 	if f.State == journal.FileHeld && !f.Judged {
-		return e.refuseFile(tx, c, f)
+		return (&decider{e, e.voice}).refuseFile(tx, c, f)
 	}
 	if !f.Judged || f.State == journal.FileRejected || f.State == journal.FileDuplicate {
 		return "", e.wrong("ui.decide.untaken", "state", e.fileWord(f.State))
