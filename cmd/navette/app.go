@@ -36,6 +36,9 @@ type app struct {
 	hooks     hooks
 	spoken    atomic.Pointer[string] // the configuration's language: a reload may change it while loops speak
 
+	args    []string // of the command line
+	misused error    // where help was asked of what is no command
+
 	newJournal bool // run --new-journal
 	ballast    ballast
 }
@@ -91,6 +94,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.unitCommand(), a.manCommand())
 	root.AddCommand(a.decisionCommands()...)
 	root.AddCommand(a.careCommands()...)
+	root.SetOut(a.out) // which the commands of completion take when they are made
+	a.ownDefaults(root)
 	return a.localise(root)
 }
 

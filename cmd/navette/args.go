@@ -42,6 +42,9 @@ func (a *app) subcommand(c *cobra.Command, args []string) error {
 
 // flagError says what is wrong with a flag, in the user's language.
 func (a *app) flagError(_ *cobra.Command, err error) error {
+	if a.flags.Lang == "" { // it may stand behind the flag that is wrong
+		a.flags.Lang = langOf(a.args)
+	}
 	var unknown *pflag.NotExistError
 	var empty *pflag.ValueRequiredError
 	var wrong *pflag.InvalidValueError
@@ -56,6 +59,18 @@ func (a *app) flagError(_ *cobra.Command, err error) error {
 		err = errors.New(a.say("ui.flagerror.value", "flag", "--"+wrong.GetFlag().Name, "value", clean(wrong.GetValue())))
 	}
 	return usage(err)
+}
+
+// langOf is the language that a command line asks for, "" for none.
+func langOf(args []string) (lang string) {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--lang="); ok {
+			lang = value
+		} else if arg == "--lang" && i+1 < len(args) {
+			lang = args[i+1]
+		}
+	}
+	return lang
 }
 
 // names lists what is known, for a message; "-" for nothing.

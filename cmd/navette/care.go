@@ -44,7 +44,7 @@ func (a *app) backupCommand() *cobra.Command {
 			return a.fail(exitUsage, "ui.backup.exists", "file", clean(args[0]))
 		}
 		if err != nil {
-			return a.fail(exitFailed, "ui.backup.failed", "file", clean(args[0]), "detail", clean(err.Error()))
+			return a.fail(exitFailed, "ui.backup.failed", "file", clean(args[0]), "detail", clean(a.cause(err, err.Error())))
 		}
 		a.printf("%s\n%s\n%s\n", a.say("ui.backup.done", "file", clean(args[0]), "events", strconv.FormatInt(seen.Chain.Events, 10)),
 			a.say("ui.backup.spool", "dir", filepath.Join(cfg.Process.StateDir, "spool")), a.say("ui.backup.next", "file", clean(args[0])))
@@ -69,7 +69,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		switch {
 		case errors.Is(err, journal.ErrOlder): // the database's own check alone; the service upgrades it
 		case err != nil:
-			return a.fail(exitFailed, "ui.restore.unsound", "file", clean(file), "detail", clean(err.Error()))
+			return a.fail(exitFailed, "ui.restore.unsound", "file", clean(file), "detail", clean(a.cause(err, err.Error())))
 		default:
 			in, err := connector.Inspect(c.Context(), copied, "")
 			if err = errors.Join(err, copied.Close()); err != nil {

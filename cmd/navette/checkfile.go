@@ -57,7 +57,7 @@ func (a *app) checkFile(ctx context.Context, path string, o checkOptions) error 
 	}
 	f, size, err := openPlain(path)
 	if err != nil {
-		return a.fail(exitUsage, "ui.check.open", "path", clean(path), "detail", detail(err))
+		return a.fail(exitUsage, "ui.check.open", "path", clean(path), "detail", a.cause(err, detail(err)))
 	}
 	defer f.Close()
 	cfg, err := a.checking(o)

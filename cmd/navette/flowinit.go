@@ -250,7 +250,7 @@ func remark(text, indent string) string {
 // file writes a file that is not there; one that is there is kept.
 func (n *newFlow) file(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return n.fail(exitFailed, "ui.mapping.init.write", "path", clean(path), "detail", detail(err))
+		return n.fail(exitFailed, "ui.mapping.init.write", "path", clean(path), "detail", n.cause(err, detail(err)))
 	}
 	again, err := writeNew(path, b)
 	switch {
@@ -258,7 +258,7 @@ func (n *newFlow) file(path string, b []byte) error {
 		n.view.Kept = append(n.view.Kept, path)
 		return nil
 	case err != nil:
-		return n.fail(exitFailed, "ui.mapping.init.write", "path", clean(path), "detail", detail(err))
+		return n.fail(exitFailed, "ui.mapping.init.write", "path", clean(path), "detail", n.cause(err, detail(err)))
 	}
 	n.view.Made, n.files = append(n.view.Made, path), append(n.files, path)
 	return nil
@@ -292,7 +292,7 @@ func (n *newFlow) folder(path string, mode os.FileMode) error {
 			err = unix.Chmod(p, uint32(m)) // the set-group bit, which os.Mkdir does not take; whatever the umask
 		}
 		if err != nil {
-			return n.fail(exitFailed, "ui.flow.init.folder", "path", clean(p), "detail", detail(err))
+			return n.fail(exitFailed, "ui.flow.init.folder", "path", clean(p), "detail", n.cause(err, detail(err)))
 		}
 	}
 	if len(missing) > 0 {

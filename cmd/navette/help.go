@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -27,7 +29,13 @@ func (a *app) localise(c *cobra.Command) *cobra.Command {
 		_, err := fmt.Fprint(c.OutOrStdout(), a.helpText(c))
 		return err
 	}
-	c.SetHelpFunc(func(c *cobra.Command, _ []string) { _ = show(c) })
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		if rest := c.Flags().Args(); c.HasSubCommands() && len(rest) > 0 { // `navette nope --help`; cobra lets help tell no error
+			a.misused = a.subcommand(c, rest)
+			return
+		}
+		_ = show(c)
+	})
 	c.SetUsageFunc(show)
 	for _, sub := range c.Commands() {
 		a.localise(sub)
@@ -56,12 +64,15 @@ func (a *app) translate(c *cobra.Command) {
 	a.translateFlags(key, c.InheritedFlags())
 }
 
+// knownValues is the annotation of a flag that lists what it may be.
+const knownValues = "known"
+
 // translateFlags puts the catalogue's texts into flags: that of the command first, then that of every flag of the name.
 func (a *app) translateFlags(command string, flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		for _, key := range []string{"ui.flag." + f.Name, command + ".flag." + f.Name} {
-			if text := a.say(key); message.Has(key) && !strings.Contains(text, "‹") { // else the command has filled it in
-				f.Usage = text
+			if text := a.say(key, "known", strings.Join(f.Annotations[knownValues], ", ")); message.Has(key) && !strings.Contains(text, "‹") { // else the command has filled it in
+				f.Usage = strings.ReplaceAll(text, "`", "") // which pflag takes for the name of a value
 			}
 		}
 	})
@@ -86,7 +97,7 @@ func (a *app) helpText(c *cobra.Command) string {
 	}
 	b.WriteString(text + "\n\n" + a.say("ui.help.usage") + "\n")
 	if c.Runnable() && c.HasParent() {
-		b.WriteString("  " + c.UseLine() + "\n")
+		b.WriteString("  " + a.useLine(c) + "\n")
 	}
 	if c.HasAvailableSubCommands() {
 		b.WriteString("  " + c.CommandPath() + " " + a.say("ui.help.command") + "\n\n" + a.say("ui.help.commands") + "\n")
@@ -103,15 +114,91 @@ func (a *app) helpText(c *cobra.Command) string {
 		b.WriteString("\n" + a.say("ui.help.examples") + "\n" + c.Example + "\n")
 	}
 	if c.HasAvailableLocalFlags() {
-		b.WriteString("\n" + a.say("ui.help.flags") + "\n" + c.LocalFlags().FlagUsages())
+		b.WriteString("\n" + a.say("ui.help.flags") + "\n" + a.flagUsages(c.LocalFlags()))
 	}
 	if c.HasAvailableInheritedFlags() {
-		b.WriteString("\n" + a.say("ui.help.global") + "\n" + c.InheritedFlags().FlagUsages())
+		b.WriteString("\n" + a.say("ui.help.global") + "\n" + a.flagUsages(c.InheritedFlags()))
 	}
 	if c.HasAvailableSubCommands() {
 		b.WriteString("\n" + a.say("ui.help.more", "command", c.CommandPath()) + "\n")
 	}
 	return b.String()
+}
+
+// upperWord is what stands for a value in a line of usage.
+var upperWord = regexp.MustCompile(`[A-Z]{2,}`)
+
+// useLine is the command with its arguments, in the user's words.
+func (a *app) useLine(c *cobra.Command) string {
+	line, flags := strings.CutSuffix(c.UseLine(), " [flags]")
+	line = upperWord.ReplaceAllStringFunc(line, func(w string) string {
+		if key := "ui.help.word." + strings.ToLower(w); message.Has(key) {
+			return a.say(key)
+		}
+		return w
+	})
+	if flags {
+		line += " " + a.say("ui.help.options")
+	}
+	return line
+}
+
+// flagUsages lists flags as pflag does, in the user's words.
+func (a *app) flagUsages(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "      --" + f.Name
+		if f.Shorthand != "" {
+			name = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		said := f.Usage
+		if !slices.Contains([]string{"", "0", "0s", "false", "[]"}, f.DefValue) {
+			said += " " + a.say("ui.help.default", "value", f.DefValue)
+		}
+		fmt.Fprintf(w, "%s\t%s\n", strings.TrimRight(name+" "+a.kindOf(f), " "), said)
+	})
+	_ = w.Flush() // into memory
+	return b.String()
+}
+
+// kindOf names the value that a flag takes, "" for none.
+func (a *app) kindOf(f *pflag.Flag) string {
+	switch kind := f.Value.Type(); {
+	case kind == "bool":
+		return ""
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"), strings.HasPrefix(kind, "float"):
+		return a.say("ui.help.kind.number")
+	}
+	return a.say("ui.help.kind.text")
+}
+
+// ownDefaults takes the commands that cobra makes by itself as ours: they refuse what they do not know.
+func (a *app) ownDefaults(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Args, c.RunE = a.subcommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+		case "help":
+			c.Use, c.Run = "help [COMMAND]", nil
+			c.RunE = func(c *cobra.Command, args []string) error {
+				about, rest, err := c.Root().Find(args)
+				if err == nil && about.HasSubCommands() {
+					err = a.subcommand(about, rest)
+				}
+				if err != nil {
+					return err
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		}
+	}
 }
 
 // wrapped breaks a text into lines of at most width characters; paragraphs are set apart by an empty line.

@@ -20,7 +20,7 @@ func (a *app) hostkeyCommand() *cobra.Command {
 		}
 		keys, err := sftpbox.ShowHostKeys(c.Context(), address, 15*time.Second)
 		if err != nil {
-			return err
+			return a.fail(exitFailed, "ui.hostkey.away", "address", clean(address), "detail", clean(a.cause(err, err.Error())))
 		}
 		a.printf("%s\n", a.say("ui.hostkey.shown", "address", address))
 		rows := [][]string{}

@@ -41,14 +41,16 @@ func main() {
 
 // run is the whole program with nothing of the process but what it is given; it returns the exit code.
 func run(ctx context.Context, args []string, env config.Environment, in io.Reader, out, errs io.Writer) int {
-	a := &app{env: env, in: in, out: out, errs: errs}
+	a := &app{env: env, in: in, out: out, errs: errs, args: args}
 	a.ballast.hold()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.misused
+	}
 	if err != nil && !errors.Is(err, errTold) {
 		fmt.Fprintln(errs, "navette: "+a.explainError(err))
 	}

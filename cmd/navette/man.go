@@ -42,7 +42,7 @@ func (a *app) manPage(root *cobra.Command) string {
 		a.manOf(&b, c)
 	}
 	section(a.say("ui.man.flags"))
-	writeFlags(&b, root.PersistentFlags())
+	a.writeFlags(&b, root.PersistentFlags())
 	section(a.say("ui.man.files"))
 	for _, f := range []string{"/etc/navette/navette.yaml", "/etc/navette/flows.d/", "/etc/navette/mappings/", "/var/lib/navette/", "/srv/navette/"} {
 		fmt.Fprintf(&b, ".TP\n\\fI%s\\fR\n%s\n", roff(f), roff(a.say("ui.man.file."+strings.Trim(filepath.Base(f), "."))))
@@ -63,13 +63,13 @@ func (a *app) manOf(b *strings.Builder, c *cobra.Command) {
 		return
 	}
 	if c.Runnable() && !c.HasSubCommands() {
-		fmt.Fprintf(b, ".SS %s\n", roff(strings.TrimSuffix(c.UseLine(), " [flags]")))
+		fmt.Fprintf(b, ".SS %s\n", roff(strings.TrimSuffix(a.useLine(c), " "+a.say("ui.help.options"))))
 		text := c.Long
 		if text == "" {
 			text = c.Short
 		}
 		writeParagraphs(b, strings.ReplaceAll(text, "\n\n", paragraph))
-		writeFlags(b, c.LocalNonPersistentFlags())
+		a.writeFlags(b, c.LocalNonPersistentFlags())
 		if c.Example != "" {
 			fmt.Fprintf(b, ".PP\n.nf\n%s\n.fi\n", roff(c.Example))
 		}
@@ -85,13 +85,12 @@ func writeParagraphs(b *strings.Builder, text string) {
 	}
 }
 
-func writeFlags(b *strings.Builder, flags *pflag.FlagSet) {
+func (a *app) writeFlags(b *strings.Builder, flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
-		kind, usage := pflag.UnquoteUsage(f)
-		fmt.Fprintf(b, ".TP\n\\fB\\-\\-%s\\fR \\fI%s\\fR\n%s\n", roff(f.Name), roff(kind), roff(usage))
+		fmt.Fprintf(b, ".TP\n\\fB\\-\\-%s\\fR \\fI%s\\fR\n%s\n", roff(f.Name), roff(a.kindOf(f)), roff(f.Usage))
 	})
 }
 

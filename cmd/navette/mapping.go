@@ -137,7 +137,7 @@ func (a *app) mappingShowCommand() *cobra.Command {
 			src, err = os.ReadFile(path)
 		}
 		if err != nil {
-			return a.fail(exitUsage, "ui.check.open", "path", clean(or(path, name)), "detail", detail(err))
+			return a.fail(exitUsage, "ui.check.open", "path", clean(or(path, name)), "detail", a.cause(err, detail(err)))
 		}
 		if resolved {
 			src, err = mappings.Resolved(or(path, name), src, mappings.Options{Use: read})

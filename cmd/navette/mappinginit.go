@@ -78,7 +78,7 @@ func (a *app) mappingInit(path string, o initOptions) error {
 			if errors.Is(err, fs.ErrExist) {
 				return a.fail(exitUsage, "ui.mapping.init.exists", "path", clean(out))
 			}
-			return a.fail(exitFailed, "ui.mapping.init.write", "path", clean(out), "detail", detail(err))
+			return a.fail(exitFailed, "ui.mapping.init.write", "path", clean(out), "detail", a.cause(err, detail(err)))
 		}
 	}
 	if o.json {
@@ -96,7 +96,7 @@ func (a *app) mappingInit(path string, o initOptions) error {
 func (a *app) proposeFor(path, name string) (*propose.Proposal, error) {
 	f, size, err := openPlain(path)
 	if err != nil {
-		return nil, a.fail(exitUsage, "ui.check.open", "path", clean(path), "detail", detail(err))
+		return nil, a.fail(exitUsage, "ui.check.open", "path", clean(path), "detail", a.cause(err, detail(err)))
 	}
 	defer f.Close()
 	p, err := propose.Propose(mappings.Spooled{ReaderAt: f, Size: size, Name: filepath.Base(path)},

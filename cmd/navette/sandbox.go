@@ -87,7 +87,7 @@ func lyraPSP(f sandboxFlags) (rehearsal, error) {
 func (a *app) sandboxCommand() *cobra.Command {
 	var listen, name string
 	var to sandboxFlags
-	c := command("sandbox", a.say("ui.sandbox.short"), cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+	c := command("sandbox", a.say("ui.sandbox.short"), a.arguments(0, 0), func(c *cobra.Command, _ []string) (err error) {
 		kind, ok := sandboxPSPs()[name]
 		if !ok {
 			return a.fail(exitUsage, "ui.sandbox.unknown", "name", clean(name), "known", names(sandboxPSPs()))
@@ -109,6 +109,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	c.Long = a.say("ui.sandbox.long")
 	f := c.Flags()
 	f.StringVar(&name, "psp", "generic", a.say("ui.sandbox.flag.psp", "known", names(sandboxPSPs())))
+	f.Lookup("psp").Annotations = map[string][]string{knownValues: {names(sandboxPSPs())}}
 	f.StringVar(&listen, "listen", "127.0.0.1:8731", a.say("ui.sandbox.flag.listen"))
 	f.StringVar(&to.personality, "personality", "none", a.say("ui.sandbox.flag.personality"))
 	f.StringVar(&to.script, "script", "", a.say("ui.sandbox.flag.script"))

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 	"unicode"
@@ -35,6 +37,22 @@ func (a *app) encode(v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// cause is why the system would not, in the user's words; otherwise where it is nothing that people meet every day.
+func (a *app) cause(err error, otherwise string) string {
+	var timeout interface{ Timeout() bool }
+	var name *net.DNSError
+	for key, is := range map[string]bool{
+		"missing": errors.Is(err, fs.ErrNotExist), "rights": errors.Is(err, fs.ErrPermission), "full": errors.Is(err, syscall.ENOSPC),
+		"refused": errors.Is(err, syscall.ECONNREFUSED), "folder": errors.Is(err, syscall.EISDIR), "nofolder": errors.Is(err, syscall.ENOTDIR),
+		"host": errors.As(err, &name) && name.IsNotFound, "timeout": errors.As(err, &timeout) && timeout.Timeout(),
+	} {
+		if is {
+			return a.say("ui.cause." + key)
+		}
+	}
+	return otherwise
 }
 
 // table writes rows in columns, the first row being the titles.
