@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,21 +16,34 @@ const tidiedWithin = 10 * time.Second
 
 // purgeView is `purge --json`; keys are only ever added.
 type purgeView struct {
-	DryRun   bool      `json:"dry_run"`
-	Personal purgePart `json:"personal"`
-	Files    purgePart `json:"files"`
-	Journal  purgePart `json:"journal"`
+	DryRun   bool          `json:"dry_run"`
+	Personal purgePersonal `json:"personal"`
+	Files    purgeFiles    `json:"files"`
+	Journal  purgeJournal  `json:"journal"`
 }
 
-// purgePart is one class: what is removed, or would be.
-type purgePart struct {
-	Keep   string `json:"keep"`             // duration; "none": for ever
-	Before string `json:"before,omitempty"` // RFC 3339
-	Rows   int64  `json:"rows,omitempty"`
-	Kept   int64  `json:"kept,omitempty"` // documents of old files that stay
-	Files  int64  `json:"files,omitempty"`
-	Bytes  int64  `json:"bytes,omitempty"`
-	Events int64  `json:"events,omitempty"` // older than the class; never removed
+// purgeClass is how long a class of data is kept.
+type purgeClass struct {
+	Keep   string `json:"keep"`   // duration; "none": for ever
+	Before string `json:"before"` // RFC 3339; "" for ever
+}
+
+type purgePersonal struct {
+	purgeClass
+	Rows  int64  `json:"rows"`
+	Kept  int64  `json:"kept"`            // documents of old files that stay
+	Files *int64 `json:"files,omitempty"` // that the rows stand in; of a dry run
+}
+
+type purgeFiles struct {
+	purgeClass
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+type purgeJournal struct {
+	purgeClass
+	Events int64 `json:"events"` // older than the class; never removed
 }
 
 func (a *app) purgeCommand() *cobra.Command {
@@ -76,10 +88,10 @@ func purgeOf(cfg *config.Config, now time.Time) (v purgeView) {
 	at := clock{cfg.Process.Location}
 	personal, files, accounts := connector.Cutoffs(cfg.Retention, now.UnixMicro())
 	for _, c := range []struct {
-		part   *purgePart
+		part   *purgeClass
 		keep   time.Duration
 		before int64
-	}{{&v.Personal, cfg.Retention.Personal, personal}, {&v.Files, cfg.Retention.Files, files}, {&v.Journal, cfg.Retention.Journal, accounts}} {
+	}{{&v.Personal.purgeClass, cfg.Retention.Personal, personal}, {&v.Files.purgeClass, cfg.Retention.Files, files}, {&v.Journal.purgeClass, cfg.Retention.Journal, accounts}} {
 		c.part.Keep = "none"
 		if c.keep > 0 {
 			c.part.Keep, c.part.Before = config.ShowDuration(c.keep), at.stamp(c.before)
@@ -96,7 +108,7 @@ func (v *purgeView) foresee(ctx context.Context, j *journal.Journal, r config.Re
 		if err != nil {
 			return err
 		}
-		v.Personal.Rows, v.Personal.Kept, v.Personal.Files = s.Rows, s.Kept, s.Files
+		v.Personal.Rows, v.Personal.Kept, v.Personal.Files = s.Rows, s.Kept, &s.Files
 	}
 	seen := map[string]bool{} // digests: bounded by the files and returns that are old
 	for sort := 0; files > 0 && sort < 2; sort++ {
@@ -161,24 +173,26 @@ func (a *app) purged(ctx context.Context, cfg *config.Config, j *journal.Journal
 
 func (a *app) printPurge(cfg *config.Config, v *purgeView) {
 	at := clock{cfg.Process.Location}
-	line := func(part *purgePart, title, none string, args ...string) {
-		if part.Keep == "none" {
-			a.printf("%s: %s\n", a.say(title), a.say(none))
-			return
+	line := func(class *purgeClass, title string, args ...string) {
+		said := a.say("ui.purge.forever")
+		if class.Keep != "none" {
+			said = a.say(title+".old", append(args, "keep", duration(class.Keep, a.lang()), "before", at.reread(class.Before))...)
 		}
-		a.printf("%s: %s\n", a.say(title), a.say(title+".old", append(args, "keep", part.Keep, "before", at.reread(part.Before))...))
+		a.printf("%s\n", a.say("ui.purge.line", "title", a.say(title), "said", said))
 	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	line(&v.Personal, "ui.purge.personal", "ui.purge.forever", "rows", number(v.Personal.Rows))
+	line(&v.Personal.purgeClass, "ui.purge.personal", "rows", a.count("ui.purge.rows.", v.Personal.Rows))
 	if v.Personal.Kept > 0 {
-		a.printf("  %s\n", a.say("ui.purge.kept", "rows", number(v.Personal.Kept)))
+		a.printf("  %s\n", a.count("ui.purge.kept.", v.Personal.Kept))
 	}
-	line(&v.Files, "ui.purge.files", "ui.purge.forever", "files", number(v.Files.Files), "size", size(v.Files.Bytes))
-	line(&v.Journal, "ui.purge.journal", "ui.purge.forever", "events", number(v.Journal.Events))
+	line(&v.Files.purgeClass, "ui.purge.files", "files", a.number(v.Files.Files), "size", size(v.Files.Bytes, a.lang()))
+	line(&v.Journal.purgeClass, "ui.purge.journal", "events", a.count("ui.purge.events.", v.Journal.Events))
 	a.printf("  %s\n", a.say("ui.purge.chain"))
-	if v.DryRun {
+	switch {
+	case v.DryRun:
 		a.printf("%s\n", a.say("ui.purge.dry"))
-	} else {
+	case v.Personal.Rows == 0 && v.Files.Files == 0:
+		a.printf("%s\n", a.say("ui.purge.nothing"))
+	default:
 		a.printf("%s\n", a.say("ui.purge.done"))
 	}
 }

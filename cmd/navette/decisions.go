@@ -306,18 +306,22 @@ func (a *app) decided(ctx context.Context, cfg *config.Config, j *journal.Journa
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	what := cmd.Verb + " " + cmd.Subject
+	if cmd.Verb == "purge" { // what it removes is said beside it, and is never the journal
+		what = cmd.Verb
+	}
 	for {
 		now, err := j.Command(ctx, id)
 		switch {
 		case ctx.Err() != nil:
-			a.printf("%s\n", a.say("ui.decision.later", "verb", cmd.Verb, "subject", cmd.Subject))
+			a.printf("%s\n", a.say("ui.decision.later", "what", what))
 			return nil, nil
 		case err != nil:
 			return nil, err
 		case now.State == "failed":
-			return nil, a.fail(exitFailed, "ui.decision.failed", "verb", cmd.Verb, "subject", cmd.Subject, "reason", clean(now.Result))
+			return nil, a.fail(exitFailed, "ui.decision.failed", "what", what, "reason", clean(now.Result))
 		case now.State == "done":
-			a.printf("%s\n", a.say("ui.decision.done", "verb", cmd.Verb, "subject", cmd.Subject, "author", cmd.ActorName))
+			a.printf("%s\n", a.say("ui.decision.done", "what", what, "author", cmd.ActorName))
 			return &now, nil
 		}
 		select {
@@ -334,7 +338,7 @@ func (a *app) nextStep(cmd journal.Command) string {
 		return a.say("ui.next.pause", "subject", cmd.Subject)
 	case cmd.Verb == "resume":
 		return a.say("ui.next.resume")
-	case strings.HasPrefix(cmd.Subject, "f"):
+	case strings.HasPrefix(cmd.Subject, "f"), strings.HasPrefix(cmd.Subject, "d"): // `where` knows rows alone
 		return a.say("ui.next.file")
 	}
 	return a.say("ui.next.row", "subject", cmd.Subject)

@@ -1,6 +1,25 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/navette-connect/navette/connector/journal"
+)
+
+// What is named next knows what it is asked of: `where` knows rows, not returns.
+func TestNextStep(t *testing.T) {
+	a := &app{}
+	a.flags.Lang = "en"
+	for _, tt := range []struct{ verb, subject, want string }{
+		{"release", "r5", "navette where r5"}, {"undo", "f3", "navette files"}, {"redeliver", "d6", "navette files"},
+		{"pause", "invoices", "navette resume invoices"}, {"resume", "invoices", "navette status"},
+	} {
+		if got := a.nextStep(journal.Command{Verb: tt.verb, Subject: tt.subject}); !strings.HasSuffix(got, ": "+tt.want) {
+			t.Errorf("after %s %s: %q, want %q", tt.verb, tt.subject, got, tt.want)
+		}
+	}
+}
 
 // A user whom nothing gives a name can decide, too: in a container, or while the directory of users is away.
 func TestAuthorWithoutName(t *testing.T) {

@@ -253,7 +253,7 @@ func (t *teller) events(ctx context.Context, flow string) error {
 		t.event[flow] = e.ID
 		detail := ""
 		if !e.Amount.IsZero() {
-			detail = ", " + e.Amount.String()
+			detail = ", " + t.money(e.Amount)
 		}
 		if e.Reason != "" {
 			detail += " (" + e.Reason + ")"
@@ -269,7 +269,7 @@ func (t *teller) events(ctx context.Context, flow string) error {
 }
 
 func (t *teller) judged(ctx context.Context, f *journal.File) error {
-	t.line("ui.demo.taken", "file", f.Name, "accepted", fmt.Sprint(f.Accepted), "held", fmt.Sprint(f.Held), "rejected", fmt.Sprint(f.Rejected), "skipped", fmt.Sprint(f.Skipped), "duplicate", fmt.Sprint(f.DuplicateRows), "left", fmt.Sprint(f.LeftOut))
+	t.line("ui.demo.taken", append([]string{"file", f.Name, "accepted", t.count("ui.counts.rows.", f.Accepted), "left", t.count("ui.counts.left.", f.LeftOut)}, t.counted(f)...)...)
 	if f.Code != "" {
 		t.printf("   %s  %s\n", f.Code, f.Message)
 	}

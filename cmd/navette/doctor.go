@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (d *doctor) local(ctx context.Context, dir string) {
 		d.noted("absent", "dir", dir)
 		return
 	}
-	d.well("local", "dir", dir, "free", size(int64(st.Bavail)*int64(st.Bsize)))
+	d.well("local", "dir", dir, "free", size(int64(st.Bavail)*int64(st.Bsize), d.lang()))
 	if !d.mayWrite() {
 		return
 	}
@@ -194,7 +195,7 @@ func (d *doctor) server(ctx context.Context, t *config.Transport, folders []stri
 func (d *doctor) told(p sftpbox.Profile, dir, done string, moves bool) {
 	d.noted("server", "server", clean(p.Server), "extensions", or(strings.Join(p.Extensions, ", "), "-"))
 	if p.Free >= 0 {
-		d.noted("free", "free", size(p.Free))
+		d.noted("free", "free", size(p.Free, d.lang()))
 	}
 	if !p.Written {
 		return
@@ -241,14 +242,20 @@ func (a *app) transportError(transport string, err error) string {
 }
 
 // size writes bytes as people read them.
-func size(n int64) string {
+func size(n int64, lang string) string {
+	unit := "B"
+	value := strconv.FormatInt(n, 10)
 	for _, u := range []struct {
 		name string
 		of   int64
 	}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
 		if n >= u.of {
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.of), u.name)
+			value, unit = strconv.FormatFloat(float64(n)/float64(u.of), 'f', 1, 64), u.name
+			break
 		}
 	}
-	return fmt.Sprintf("%d B", n)
+	if lang != "fr" {
+		return value + " " + unit
+	}
+	return strings.Replace(value, ".", ",", 1) + "\u00a0" + strings.Replace(unit, "B", "o", 1)
 }

@@ -268,11 +268,14 @@ func TestPurgeBeside(t *testing.T) {
 	if out := w.says(t, 0, "person", "export", "U-11"); !strings.Contains(out, "canary-other") {
 		t.Errorf("a dry run has removed something:\n%s", out)
 	}
-	if said := w.says(t, 0, "purge"); !strings.Contains(said, "410 lignes") || !strings.Contains(said, "C'est retiré") {
+	if said := w.says(t, 0, "purge"); !strings.Contains(said, "410 lignes") || !strings.Contains(said, "comptés ci-dessus sont retirés") {
 		t.Errorf("purge says\n%s", said)
 	}
-	if out := w.says(t, 0, "purge", "--dry-run"); !strings.Contains(out, ": 0 lignes") {
+	if out := w.says(t, 0, "purge", "--dry-run"); !strings.Contains(out, " : 0 ligne ") {
 		t.Errorf("a second purge would find\n%s", out)
+	}
+	if said := w.says(t, 0, "purge"); !strings.Contains(said, "Rien n'était assez ancien") || strings.Contains(said, "retirés") || strings.Contains(said, "journal : fait") {
+		t.Errorf("a purge that finds nothing says\n%s", said)
 	}
 	if out := w.says(t, 0, "person", "export", "U-11"); strings.Contains(out, "canary-other") {
 		t.Errorf("the purge has left\n%s", out)

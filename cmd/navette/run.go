@@ -202,7 +202,7 @@ func (a *app) tellPass(ctx context.Context, j *journal.Journal, cfg *config.Conf
 		}
 		counts := a.word("ui.filestate.", f.State)
 		if f.Judged {
-			counts = a.say("ui.once.counts", "accepted", a.number(f.Accepted), "held", a.number(f.Held), "rejected", a.number(f.Rejected), "skipped", a.number(f.Skipped), "duplicate", a.number(f.DuplicateRows))
+			counts = a.say("ui.once.counts", append([]string{"accepted", a.count("ui.counts.accepted.", f.Accepted)}, a.counted(&f)...)...)
 		}
 		if f.Code != "" {
 			counts += " " + f.Code + " " + clean(f.Message)

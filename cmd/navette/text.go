@@ -96,6 +96,12 @@ func (a *app) count(family string, n int64) string {
 	return a.say(family+"many", "n", a.number(n))
 }
 
+// counted are the counts of a file that a sentence takes, but for those accepted.
+func (a *app) counted(f *journal.File) []string {
+	return []string{"held", a.count("ui.counts.held.", f.Held), "rejected", a.count("ui.counts.rejected.", f.Rejected),
+		"skipped", a.count("ui.counts.skipped.", f.Skipped), "duplicate", a.count("ui.counts.duplicate.", f.DuplicateRows)}
+}
+
 // number writes a count with the language's thousands mark.
 func (a *app) number(n int64) string { return grouped(strconv.FormatInt(n, 10), a.lang()) }
 
@@ -122,6 +128,14 @@ func money(m payment.Amount, lang string) string {
 		return whole + "\u00a0€"
 	}
 	return whole + "\u00a0" + m.Currency
+}
+
+// duration is a duration of the configuration as people write it: days are "j" in French.
+func duration(text, lang string) string {
+	if days, ok := strings.CutSuffix(text, "d"); ok && lang == "fr" {
+		return days + "\u00a0j"
+	}
+	return text
 }
 
 // grouped sets thousands apart: a no-break space in French, a comma in English.

@@ -46,6 +46,19 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	for n, want := range map[int64][2]string{0: {"0\u00a0o", "0 B"}, 999: {"999\u00a0o", "999 B"}, 1200: {"1,2\u00a0ko", "1.2 kB"}, 55_200_000_000: {"55,2\u00a0Go", "55.2 GB"}} {
+		if fr, en := size(n, "fr"), size(n, "en"); fr != want[0] || en != want[1] {
+			t.Errorf("size(%d) = %q, %q, want %q", n, fr, en, want)
+		}
+	}
+	for text, want := range map[string]string{"456d": "456\u00a0j", "1ms": "1ms", "2h": "2h"} {
+		if got := duration(text, "fr"); got != want || duration(text, "en") != text {
+			t.Errorf("duration(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestWrapped(t *testing.T) {
 	got := strings.Join(wrapped("un deux trois quatre"+paragraph+"cinq", 10), "|")
 	if want := "un deux|trois|quatre||cinq"; got != want {

@@ -78,7 +78,11 @@ func (o *object) sftp(t *Transport) {
 	o.noteList("host_keys", t.HostKeys)
 	t.KnownHosts = o.file("known_hosts")
 	if o.take("host_keys") == nil && o.take("known_hosts") == nil {
-		o.fail(o.at, "host_keys", "NV-4003.host_keys", "address", t.Address)
+		address := []string{"address", t.Address}
+		if t.Address == "" { // missing or wrong, which was told
+			address = []string{"address.fr", "ADRESSE", "address.en", "ADDRESS"}
+		}
+		o.fail(o.at, "host_keys", "NV-4003.host_keys", address...)
 	}
 	names := want{"des noms d'algorithmes", "names of algorithms"}
 	for _, e := range o.list("legacy", names) {

@@ -15,7 +15,7 @@ import (
 var pages = []struct{ path, lang, head string }{
 	{"docs/fr/codes.md", "fr", "# Tous les codes\n\nChaque message de navette porte un code qui ne change jamais. Cette page est écrite d'après le catalogue du programme ;\n`navette explain CODE` dit la même chose, et [la page du comptable](comptable.md) dit où les codes apparaissent.\n\n" +
 		"| famille | sujet |\n|---|---|\n| NV-10xx | le fichier |\n| NV-11xx | sa structure |\n| NV-12xx | une valeur |\n| NV-13xx | regroupement, totaux de contrôle |\n| NV-14xx | déjà connu |\n| NV-15xx | règles et limites |\n" +
-		"| NV-20xx | refus du prestataire, décisions |\n| NV-21xx | ennuis avec le prestataire |\n| NV-30xx | dossiers et serveurs |\n| NV-40xx | configuration |\n| NV-50xx | notifications |\n"},
+		"| NV-20xx | refus du prestataire, décisions |\n| NV-21xx | incidents avec le prestataire |\n| NV-30xx | dossiers et serveurs |\n| NV-40xx | configuration |\n| NV-50xx | notifications |\n"},
 	{"docs/codes.md", "en", "# Every code\n\nEach message of navette bears a code that never changes. This page is written from the program's catalogue; `navette explain CODE`\nsays the same.\n\n" +
 		"| family | subject |\n|---|---|\n| NV-10xx | the file |\n| NV-11xx | its structure |\n| NV-12xx | a value |\n| NV-13xx | grouping, control totals |\n| NV-14xx | known already |\n| NV-15xx | rules and limits |\n" +
 		"| NV-20xx | refused by the PSP, decisions |\n| NV-21xx | trouble with the PSP |\n| NV-30xx | folders and servers |\n| NV-40xx | configuration |\n| NV-50xx | notifications |\n"},
