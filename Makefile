@@ -1,4 +1,4 @@
-# navette. `make build` needs Go alone; `make test` says what else it would like (test-deps).
+# navette. `make build` needs Go alone; `make test` first installs what else the tests use, or says what is missing.
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   = -s -w -X main.version=$(VERSION)
@@ -37,7 +37,7 @@ lint:
 	go tool staticcheck ./...
 
 # `go vet` has run already. The program's tests wait more than they compute: the others run beside them.
-test: lint
+test: test-deps lint
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-program test-others
 	go test -vet=off $(RACE) -timeout 30m -run '$(LOADED)' $(PROGRAM)
 
@@ -60,7 +60,7 @@ test-packages:
 test-system:
 	@systemd/test.sh
 
-# What the tests use beside Go, as far as it is missing and can be had.
+# What the tests use beside Go: installed by apt where it is missing and we are root, else named; nothing when all is there.
 test-deps:
 	@.ci/test-deps
 
