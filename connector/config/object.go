@@ -21,6 +21,7 @@ type builder struct {
 	credentials string // $CREDENTIALS_DIRECTORY
 	databases   []string
 	shown       []shown
+	asked       func(o *object) // of each object that was read, for tests; nil in production
 	transport   map[string]*Transport
 }
 
@@ -107,6 +108,9 @@ func (o *object) require(keys ...string) bool {
 func (o *object) finish() { o.finishType("", nil) }
 
 func (o *object) finishType(typ string, elsewhere []string) {
+	if o.b.asked != nil {
+		o.b.asked(o)
+	}
 	for _, k := range o.order {
 		if slices.Contains(o.asked, k) {
 			continue
