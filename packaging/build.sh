@@ -45,6 +45,11 @@ go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{"\t"}}
 	echo
 done | gzip -9n >"$tree/THIRD-PARTY.gz"
 
+# The README lies among the pages that it links to; what is not installed it links to at home.
+home=https://github.com/navette-connect/navette/blob/main
+sed -E -e 's#\]\(docs/#](#g' -e 's#\]\(packaging/navette\.yaml\)#](examples/navette.yaml)#' -e 's#\]\(mappings/presets/#](/usr/share/navette/presets/#' \
+	-e 's#\]\(LICENSE\)#](copyright)#' -e "s#\]\((ARCHITECTURE|CHANGELOG|bench/README)\.md\)#]($home/\1.md)#" README.md >"$tree/README.md"
+
 gzip -9nc CHANGELOG.md >"$tree/changelog.gz"
 gzip -9nc >"$tree/changelog.Debian.gz" <<END
 navette ($PKGVERSION-1) unstable; urgency=medium

@@ -38,6 +38,20 @@ for p in "$work"/deb/usr/share/man/man?/*.gz "$work"/deb/usr/share/man/fr/man?/*
 		skip "man is not installed"
 	fi
 done
+doc=$work/deb/usr/share/doc/navette
+(cd "$doc" && for page in *.md fr/*.md; do
+	grep -oE '\]\([^)]+\)' "$page" | sed -E 's/^\]\(//; s/\)$//; s/#.*//' | while read -r to; do
+		case $to in
+		'' | http*) continue ;;
+		/*) at=$work/deb$to ;;
+		*) at=$(dirname "$page")/$to ;;
+		esac
+		[ -e "$at" ] || echo "$page links to $to"
+	done
+done) >"$work/links"
+[ -s "$doc/README.md" ] && [ -s "$doc/fr/comptable.md" ] && [ ! -s "$work/links" ]
+ok $? "every page installed links to what is installed"
+cat "$work/links"
 for s in "$work"/control/{preinst,postinst,prerm,postrm}; do sh -n "$s" || ok 1 "$s"; done
 
 # The rpm, into a root of its own.

@@ -73,7 +73,7 @@ func TestObservation(t *testing.T) {
 		for _, r := range g.Rules {
 			n++
 			check("alert "+r.Alert, r.Expr)
-			if !strings.Contains(runbook, "\n### "+r.Alert+"\n") || r.Annotations["runbook"] != "docs/runbook.md#"+strings.ToLower(r.Alert) {
+			if !strings.Contains(runbook, "\n### "+r.Alert+"\n") || r.Annotations["runbook"] != "/usr/share/doc/navette/runbook.md#"+strings.ToLower(r.Alert) {
 				t.Errorf("alert %s has no section in docs/runbook.md, or does not point to it", r.Alert)
 			}
 		}
