@@ -68,6 +68,37 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestRefundsOfThePage reads the file that the French page shows, as it is pasted and as a spreadsheet saves it.
+func TestRefundsOfThePage(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash("../../docs/fr/mauvais-fichier.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```csv\n")
+	text, _, _ := strings.Cut(rest, "```")
+	latin, err := mappings.NewCharset("windows-1252")
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, lost := latin.Encode(nil, text)
+	if lost > 0 || !strings.Contains(text, "Référence") {
+		t.Fatalf("the page shows %q", text)
+	}
+	src, err := presets.Source("operations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, b := range map[string][]byte{"pasted": []byte(text), "saved": saved} {
+		m, err := mappings.Load("operations", src, mappings.Options{Formats: map[string]func(mappings.Source) (mappings.Format, error){"csv": csvfile.New}, Use: presets.Source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tally(t, m, b); got.states["accepted"] != 2 {
+			t.Errorf("%s: %v, want 2 accepted", what, got.states)
+		}
+	}
+}
+
 type result struct {
 	states map[string]int
 	sums   map[string]payment.Amount
