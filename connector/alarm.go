@@ -11,6 +11,7 @@ import (
 
 	"github.com/navette-connect/navette/connector/message"
 	"github.com/navette-connect/navette/connector/payment"
+	"github.com/navette-connect/navette/transports"
 )
 
 // Trouble is an error that people should hear of: a code of the catalogue, what it is about, and the cause.
@@ -53,6 +54,9 @@ func codeOf(err error, otherwise string) string {
 	var coded interface{ NVCode() string }
 	if errors.As(err, &coded) {
 		return or(coded.NVCode(), otherwise)
+	}
+	if errors.Is(err, transports.ErrFolder) { // whatever was to be done there
+		return "NV-3001"
 	}
 	return otherwise
 }

@@ -119,7 +119,7 @@ func (e *engine) takeOver(ctx context.Context, beginning bool) error {
 		e.alarms.report(e.log, "marker", fmt.Errorf("nothing is sent until the journal's marker can be read: %w", unread))
 	}
 	if why != "" {
-		e.alarms.report(e.log, "journal", errors.New("NV-4011: "+why))
+		e.alarms.report(e.log, "journal", &Trouble{Code: "NV-4011", Text: message.Literal(why, why)})
 		e.log.Error().Str("event", "journal.lost").Str("code", "NV-4011").Str("why", why).Msg("files are taken and nothing is sent: `navette recover --reason …` looks everything up before it is sent; `navette run --new-journal` takes the journal as it is")
 	}
 	return nil

@@ -56,6 +56,25 @@ func TestPublishWithoutRights(t *testing.T) {
 	})
 }
 
+// Returns whose folder went away are told with the code that says so.
+func TestPublishIntoNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, taken)
+		s.flow = func(f *Flow) { f.Outbox = goneBox{f.Outbox} }
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		if err := s.once(); codeOf(err, "") != "NV-3001" {
+			t.Errorf("once says %v, want NV-3001", err)
+		}
+	})
+}
+
+// goneBox is a folder that is away.
+type goneBox struct{ transports.Box }
+
+func (goneBox) Stat(context.Context, string) (transports.File, error) {
+	return transports.File{}, transports.ErrFolder
+}
+
 // A link under a return's name is somebody's: the return takes the next name, and the link stays what it is.
 func TestPublishBesideLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
