@@ -336,7 +336,7 @@ func (a *app) nextStep(cmd journal.Command) string {
 	switch {
 	case cmd.Verb == "pause":
 		return a.say("ui.next.pause", "subject", cmd.Subject)
-	case cmd.Verb == "resume":
+	case cmd.Verb == "resume", cmd.Verb == "recover":
 		return a.say("ui.next.resume")
 	case strings.HasPrefix(cmd.Subject, "f"), strings.HasPrefix(cmd.Subject, "d"): // `where` knows rows alone
 		return a.say("ui.next.file")

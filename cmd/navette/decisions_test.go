@@ -13,7 +13,7 @@ func TestNextStep(t *testing.T) {
 	a.flags.Lang = "en"
 	for _, tt := range []struct{ verb, subject, want string }{
 		{"release", "r5", "navette where r5"}, {"undo", "f3", "navette files"}, {"redeliver", "d6", "navette files"},
-		{"pause", "invoices", "navette resume invoices"}, {"resume", "invoices", "navette status"},
+		{"pause", "invoices", "navette resume invoices"}, {"resume", "invoices", "navette status"}, {"recover", "journal", "navette status"},
 	} {
 		if got := a.nextStep(journal.Command{Verb: tt.verb, Subject: tt.subject}); !strings.HasSuffix(got, ": "+tt.want) {
 			t.Errorf("after %s %s: %q, want %q", tt.verb, tt.subject, got, tt.want)

@@ -123,3 +123,27 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestDocsListEveryVariable holds the page's table of variables against the settings that there are.
+func TestDocsListEveryVariable(t *testing.T) {
+	page, err := os.ReadFile("../../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p Process
+	for _, s := range p.settings() {
+		want := "| `" + s.env + "` | "
+		if s.yaml != "" {
+			want += "`" + s.yaml + "` | "
+		}
+		row := ""
+		for line := range strings.Lines(string(page)) {
+			if strings.HasPrefix(line, want) {
+				row = line
+			}
+		}
+		if row == "" || s.def != "" && !strings.Contains(row, "`"+s.def+"`") {
+			t.Errorf("docs/commands.md: %q for %s, want its key and its default %q", row, s.env, s.def)
+		}
+	}
+}
