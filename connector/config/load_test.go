@@ -393,3 +393,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Where a server's address is missing or wrong, the cure of a missing host key still reads as a command.
+func TestHostKeysCure(t *testing.T) {
+	for address, want := range map[string]string{"": "hostkey show ADDRESS`", "address: 'a b', ": "hostkey show ADDRESS`", "address: h.example, ": "hostkey show h.example:22`"} {
+		env, opt := world(t, map[string]string{"navette.yaml": "transports:\n  s: {type: sftp, " + address + "user: u, key: {file: DIR/acme}}\n"})
+		_, err := Load(env, opt)
+		var list Errors
+		if !errors.As(err, &list) || !strings.Contains(list.In("en"), want) {
+			t.Errorf("%q: %v, want %q", address, err, want)
+		}
+	}
+}

@@ -79,7 +79,7 @@ func (o *object) sftp(t *Transport) {
 	t.KnownHosts = o.file("known_hosts")
 	if o.take("host_keys") == nil && o.take("known_hosts") == nil {
 		address := []string{"address", t.Address}
-		if t.Address == "" { // missing or wrong, which was told
+		if host, _, err := net.SplitHostPort(t.Address); err != nil || host == "" { // missing or wrong, which was told
 			address = []string{"address.fr", "ADRESSE", "address.en", "ADDRESS"}
 		}
 		o.fail(o.at, "host_keys", "NV-4003.host_keys", address...)
