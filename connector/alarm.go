@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"regexp"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -74,10 +75,16 @@ func (o *once) report(log zerolog.Logger, key string, err error) {
 	was := o.now[key]
 	o.now[key] = err
 	o.mu.Unlock()
-	if was == nil || was.Error() != err.Error() {
+	if was == nil || gist(was) != gist(err) {
 		log.Error().Str("event", "trouble").Str("code", codeOf(err, "")).Str("what", key).Err(err).Msg("trouble: tried again until it ends")
 	}
 }
+
+// gist is what makes two errors the same trouble: the text, but for the names that are made anew at each try.
+func gist(err error) string { return passing.ReplaceAllString(err.Error(), "") }
+
+// passing are names of files that one try alone has.
+var passing = regexp.MustCompile(`\.navette-[^\s":]*|[0-9]+\.part\b`)
 
 func (o *once) clear(log zerolog.Logger, key string) {
 	o.mu.Lock()
@@ -87,6 +94,13 @@ func (o *once) clear(log zerolog.Logger, key string) {
 	if was != nil {
 		log.Info().Str("event", "trouble.over").Str("what", key).Msg("the trouble is over")
 	}
+}
+
+// stands tells whether there is such a trouble now.
+func (o *once) stands(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.now[key] != nil
 }
 
 // list gives the troubles of now.

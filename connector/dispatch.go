@@ -39,6 +39,7 @@ type dispatch struct {
 	fed     atomic.Bool   // the loop has found something to send, and comes back for more
 	crowded atomic.Bool   // a settled doubt has found no room
 	landed  chan struct{} // nothing is flying any more
+	leaving atomic.Int64  // until when answers are tried to be kept at the end, in nanoseconds since 1970; 0: no end is near
 
 	mu      sync.Mutex
 	flying  int // durable as sending, in the queue or with a worker
@@ -51,6 +52,7 @@ func (d *dispatch) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var workers, recorder sync.WaitGroup
+	defer context.AfterFunc(ctx, func() { d.leaving.Store(time.Now().Add(farewell).UnixNano()) })()
 	recorder.Go(func() { d.record(context.WithoutCancel(ctx)) })
 	for range d.account.Concurrency {
 		workers.Go(func() { d.work(ctx) })
@@ -134,6 +136,10 @@ func (d *dispatch) loop(ctx context.Context) error {
 	}
 	return nil
 }
+
+// farewell is how long the end waits for a journal that takes nothing, as on a full disk: less than what systemd gives a service
+// to stop. What is not kept then stays as sending, and is looked up at the next start.
+const farewell = time.Minute
 
 // often is how seldom chores are looked for while there is enough to send.
 const often = 50 * time.Millisecond

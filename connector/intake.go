@@ -79,6 +79,7 @@ func (n *intake) pass(ctx context.Context) error {
 			return err
 		}
 	}
+	var bound []string // names of files that may not be renamed: they are taken already, as far as it goes
 	brought := n.bring(ctx, live)
 	for i, f := range live {
 		err := brought[i]
@@ -97,6 +98,9 @@ func (n *intake) pass(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%q: %w", f.Name, err))
 		}
+		if f.State == journal.FileClaiming && errors.Is(err, transports.ErrRefused) {
+			bound = append(bound, path.Base(f.Place))
+		}
 	}
 	if at != n.idleAt {
 		paused, err := n.paused(ctx)
@@ -107,7 +111,7 @@ func (n *intake) pass(ctx context.Context) error {
 			n.idleAt = at
 		}
 	}
-	ready, err := n.look(ctx)
+	ready, err := n.look(ctx, bound)
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -147,7 +151,7 @@ func (n *intake) prepare(ctx context.Context) error {
 	}
 	var errs []error
 	for _, dir := range []string{n.flow.In, n.flow.Done, n.flow.Rejected, n.flow.Decisions} {
-		if dir == "" {
+		if dir == "" || dir == n.flow.In && n.device != "" { // a drop folder that was there does not become an empty one
 			continue
 		}
 		errs = append(errs, n.makeDir(ctx, n.flow.Inbox, dir))
@@ -180,7 +184,7 @@ func (n *intake) makeDir(ctx context.Context, box transports.Box, dir string) er
 }
 
 // look lists the folder and tells which files are complete; with them may come an error that speaks of others. A vanished or unmounted folder is an error, never "no file".
-func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
+func (n *intake) look(ctx context.Context, bound []string) ([]transports.Ready, error) {
 	box := n.flow.Inbox
 	if p, ok := box.(transports.Placer); ok {
 		device, folder, err := p.Place(ctx, n.flow.In)
@@ -208,6 +212,7 @@ func (n *intake) look(ctx context.Context) ([]transports.Ready, error) {
 	if files, err = n.unseen(ctx, files); err != nil {
 		return nil, err
 	}
+	files = slices.DeleteFunc(files, func(f transports.File) bool { return slices.Contains(bound, f.Name) })
 	rules := transports.Rules{Match: n.flow.Match, MatchCase: n.flow.MatchCase, Quiet: n.quiet(ctx), Marker: n.flow.Marker, ByName: n.flow.Order == "name"}
 	look := n.settler.Observe(time.Now(), files, rules) // real time: settling is measured by our own monotonic clock
 	n.oldest.Store(oldestOf(&look))
@@ -320,6 +325,8 @@ func (n *intake) claim(ctx context.Context, f journal.File) (journal.File, error
 			switch _, err := box.Stat(ctx, f.Place); {
 			case err == nil && remote && errors.Is(moved, transports.ErrRefused): // taken under a lease
 				return n.lease(ctx, f)
+			case err == nil && errors.Is(moved, transports.ErrRefused): // the intent stays: a person must give the rights, and is told until then
+				return f, &Trouble{Code: "NV-3003", Text: message.New("NV-3003.rename", "path", f.Place), Err: moved}
 			case err == nil && !errors.Is(moved, transports.ErrGone): // still there: forget the intent, the file will be found again
 				return f, errors.Join(n.set(ctx, &f, journal.FileGone), moved)
 			case !errors.Is(err, transports.ErrGone): // not known: the intent stays, and is looked at again
@@ -445,8 +452,13 @@ func (n *intake) archive(ctx context.Context, f journal.File, dir string) (journ
 				to = ""
 			}
 		default:
-			// It stays claimed: its bytes are kept, so the rest goes on.
-			n.alarms.report(n.log, key, alarm("NV-3007", dir, f.Name, err))
+			// It stays claimed: its bytes are kept, so the rest goes on. A folder that is gone is made again, if it may be.
+			if errors.Is(err, transports.ErrFolder) {
+				n.swept = false
+			}
+			if !n.alarms.stands(key) { // another file that waits for the same folder is no news
+				n.alarms.report(n.log, key, alarm("NV-3007", dir, f.Name, err))
+			}
 			return f, nil
 		}
 		n.alarms.clear(n.log, key)

@@ -92,6 +92,10 @@ func (d *dispatch) keep(ctx context.Context, list []journal.Answer) {
 			d.log.Error().Str("event", "answer.refused").Int("instructions", len(list)).Err(err).Msg("the journal does not take these answers: they stay `sending`, and are looked up at the next start")
 			return
 		}
+		if at := d.leaving.Load(); at != 0 && time.Now().UnixNano() > at {
+			d.log.Error().Str("event", "answer.refused").Int("instructions", len(list)).Err(err).Msg("the journal takes nothing, and the process ends: they stay `sending`, and are looked up at the next start")
+			return
+		}
 		time.Sleep(wait)
 	}
 }

@@ -110,15 +110,20 @@ func (l *listener) ready(w http.ResponseWriter, r *http.Request) {
 	if err := l.journal.Ready(ctx); err != nil {
 		answer.Ready = false
 		answer.Degraded = map[string]string{"journal": err.Error()}
-		w.WriteHeader(http.StatusServiceUnavailable)
 	} else if c := l.connector.Load(); c != nil {
 		answer.Degraded = map[string]string{}
 		for what := range c.Troubles() { // what, and not why: the why is for the log
 			answer.Degraded[what] = "down"
 		}
+		if answer.Degraded["record"] != "" { // a page may fit on a full disk where answers do not
+			answer.Ready = false
+		}
 		for _, gateway := range c.Stopped() {
 			answer.Degraded["gateway:"+gateway] = "stopped"
 		}
+	}
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		l.log.Debug().Err(err).Msg("readyz")
