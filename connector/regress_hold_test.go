@@ -252,3 +252,20 @@ func TestRegressPauseBeforeTheStart(t *testing.T) {
 		}
 	})
 }
+
+// What waits with its held file waits for a person, not for the gateway: no alarm says otherwise.
+func TestWaitingWithItsFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, taken)
+		s.flow = func(f *Flow) { f.Limits.Total = "1.00" }
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\nA2;1,00\n")
+		_ = s.once()
+		s.view(func(j *journal.Journal) error {
+			list, err := j.Waiting(t.Context())
+			if len(list) != 1 || list[0].State != string(payment.Held) || list[0].N != 2 || list[0].Oldest == 0 {
+				t.Errorf("waiting: %+v, want two held", list)
+			}
+			return err
+		})
+	})
+}

@@ -14,11 +14,12 @@ type Waiting struct {
 	Oldest               int64 // when the first of their files came, microseconds since 1970
 }
 
-// Waiting counts what is unfinished: held, not sent, in flight, in doubt, pending. Its cost grows with what waits, not
+// Waiting counts what is unfinished: held, alone or with its file, not sent, in flight, in doubt, pending. Its cost grows with what waits, not
 // with what was done.
 func (j *Journal) Waiting(ctx context.Context) (list []Waiting, err error) {
-	err = j.each(ctx, "SELECT w.flow, w.account, w.state, w.n, coalesce(f.received_at, 0) FROM (SELECT flow, account, state, count(*) AS n, min(file_id) AS first FROM instruction "+
-		"WHERE finished = 0 GROUP BY flow, account, state) w LEFT JOIN file f ON f.id = w.first", nil, func(s Record) error {
+	err = j.each(ctx, "SELECT w.flow, w.account, CASE WHEN f.state = 'held' AND w.state = 'accepted' THEN 'held' ELSE w.state END AS stands, sum(w.n), min(f.received_at) "+
+		"FROM (SELECT file_id, flow, account, state, count(*) AS n FROM instruction WHERE finished = 0 GROUP BY file_id, flow, account, state) w JOIN file f ON f.id = w.file_id "+
+		"GROUP BY w.flow, w.account, stands", nil, func(s Record) error {
 		var w Waiting
 		err := s.Scan(&w.Flow, &w.Account, &w.State, &w.N, &w.Oldest)
 		list = append(list, w)
