@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -135,6 +136,9 @@ func (a *app) choose(cfg *config.Config, s *sample, o checkOptions) (string, err
 		path, err := filepath.Abs(o.mapping)
 		if err != nil {
 			return "", err
+		}
+		if _, err := os.Stat(path); err != nil {
+			return "", a.fail(exitUsage, "ui.check.open", "path", clean(o.mapping), "detail", a.cause(err, detail(err)))
 		}
 		if cfg.Mappings == nil {
 			cfg.Mappings = map[string]string{}

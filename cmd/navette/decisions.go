@@ -350,7 +350,8 @@ func author(uid int) (id, name string) {
 	if name = userName(id); name == "" { // a user without a name: in a container, or the directory is away
 		name = id
 	}
-	if from := clean(os.Getenv("SUDO_USER")); from != "" && from != name {
+	const people = 1000 // from here on people have their accounts, and may set the variable themselves
+	if from := clean(os.Getenv("SUDO_USER")); from != "" && from != name && uid < people {
 		name += " (sudo: " + from + ")"
 	}
 	return id, name
