@@ -64,6 +64,14 @@ var controls = []struct {
 	{mutant{"a single pass ends while a row leaves and is answered", []edit{{"connector/visit.go", "d.moved() != moves", "!d.idle() && moves >= 0"}}}, "./connector", "TestPassDoesNotEndBetween"},
 	{mutant{"the oldest payments are not found by the PSP's id", []edit{{"connector/journal/paid.go", "AND k.id >> 12 < era.n", "AND k.id >> 12 < era.n - 1"}}}, "./connector/journal", "TestPaymentsOfAllEras"},
 	{mutant{"the repeats at a large file's end are not told", []edit{{"cmd/navette/examine.go", "\tsieve.settle()", "\t_ = sieve"}}}, "./cmd/navette", "TestRepeatsOfALargeFile"},
+	{mutant{"a request of a file that is being judged does not count", []edit{{"connector/journal/decide.go", "AND i.id <> ? AND i.state NOT IN ('refused', 'expired', 'cancelled')`, it.Lane", "AND i.id <> ? AND i.state NOT IN ('refused', 'expired', 'cancelled') AND i.file_id IN (SELECT id FROM file WHERE judged = 1)`, it.Lane"}}}, "./connector", "TestRetryWhileJudged"},
+	{mutant{"a person closes what the PSP has", []edit{{"connector/decide.go", "if it.Code == \"NV-2102\" { // the PSP has it", "if false { // the PSP has it"}}}, "./connector", "TestRefuseOther"},
+	{mutant{"what a look-up found is forgotten over a person's word", []edit{{"connector/doubt.go", "now.State == payment.Accepted {", "now.State == payment.Paid {"}}}, "./connector", "TestFoundWhileDecided"},
+	{mutant{"the word of an event is believed without its object", []edit{{"connector/follow.go", "!reads || c.Now.State != \"\"", "reads || c.Now.State != \"\""}}}, "./connector", "TestUnreadableEventIsRead"},
+	{mutant{"an operation by reference acts on any part of it", []edit{{"connector/gateway/httpgw/body.go", "return in.Target.PaymentID", "return in.PaymentID"}}}, "./connector", "TestPartOverHTTP"},
+	{mutant{"a sheet of decisions is read by its ids alone", []edit{{"connector/approve.go", "; says != \"\" {", "; says == holds && says != \"\" {"}}}, "./connector", "TestDecisionsByFile"},
+	{mutant{"a release that was taken back counts as the first of two", []edit{{"connector/journal/decide.go", "DELETE FROM approval WHERE subject = ?", "DELETE FROM approval WHERE subject = '-' || ?"}}}, "./connector", "TestFourEyes"},
+	{mutant{"a lazily quoted cell runs on to other lines", []edit{{"mappings/csvfile/split.go", "!quoted || p.is == wrong && s.source.Lazy {", "!quoted {"}}}, "./mappings/csvfile", "TestRecords"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 
