@@ -2,6 +2,7 @@ package propose
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ var dateForms = sync.OnceValue(func() (out []dateForm) {
 		for _, f := range []struct{ order, form, re string }{
 			{"dmy", "%d-%m-%Y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})"}, {"mdy", "%m-%d-%Y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{4})"},
 			{"ymd", "%Y-%m-%d", "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"}, {"dmy", "%d-%m-%y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{2})"},
-			{"mdy", "%m-%d-%y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{2})"},
+			{"mdy", "%m-%d-%y", "^([0-9]{1,2})-([0-9]{1,2})-([0-9]{2})"}, {"ymd", "%y-%m-%d", "^([0-9]{2})-([0-9]{1,2})-([0-9]{1,2})"},
 		} {
 			re := strings.ReplaceAll(f.re, ")-(", ")"+q+"(")
 			form := strings.ReplaceAll(f.form, "-", sep)
@@ -130,7 +131,7 @@ func datePatterns(s string) (out []dateForm) {
 		month, e2 := strconv.Atoi(m)
 		year, e3 := strconv.Atoi(y)
 		if len(y) == 2 {
-			if year += 2000; len(s) == 6 && (year < 2015 || year > 2039) {
+			if year += 2000; len(s) == 6 && (year < 2015 || year > 2039) || f.order == "ymd" && year > 2049 {
 				continue
 			}
 		}
@@ -164,9 +165,9 @@ func (d *description) datesByContent(free func(func(*profile) bool, func(a, b *p
 	if a == nil || b == nil || d.byWord["issued_on"] || d.byWord["due_on"] {
 		return
 	}
-	later := 0
+	later, short := 0, shortYears(a, b)
 	for i := range a.cells {
-		x, y := iso(a.cells[i]), iso(b.cells[i])
+		x, y := iso(a.cells[i], short), iso(b.cells[i], short)
 		if x != "" && y != "" {
 			later += strings.Compare(y, x)
 		}
@@ -176,8 +177,8 @@ func (d *description) datesByContent(free func(func(*profile) bool, func(a, b *p
 	}
 }
 
-// iso is a date as YYYYMMDD by its likeliest pattern, only to compare dates of one file.
-func iso(s string) string {
+// iso is a date as YYMMDD by its likeliest pattern, only to compare dates of one file.
+func iso(s string, short map[byte]shortYear) string {
 	forms := datePatterns(s)
 	if len(forms) == 0 {
 		return ""
@@ -191,8 +192,12 @@ func iso(s string) string {
 	if _, y, m, d, ok := namedDate(s); ok {
 		return y[len(y)-2:] + pad(m) + pad(d)
 	}
-	g := forms[0].re.FindStringSubmatch(s)
-	switch forms[0].order {
+	f := forms[0]
+	if i := slices.IndexFunc(forms, func(f dateForm) bool { return f.short() && f.order == "ymd" }); i >= 0 && short[f.sep].first {
+		f = forms[i]
+	}
+	g := f.re.FindStringSubmatch(s)
+	switch f.order {
 	case "ymd":
 		return g[1][len(g[1])-2:] + pad(g[2]) + pad(g[3])
 	case "mdy":

@@ -66,39 +66,20 @@ func (w *writer) dateField(name, role string) {
 	f := fieldLine{name: name, p: p, keys: ", type: date"}
 	switch {
 	case p.n == 0:
-	case !d.datesSure:
+	case !d.datesSure || d.yearUnsure(p):
+		form, other := d.formOf(p), d.otherForm(p)
 		f.confirm = true
-		f.comment = w.guess("propose.date.order", "column", w.shown(p), "example", p.first(), "form.fr", people(d.dates[0], "fr"), "form.en", people(d.dates[0], "en"),
-			"other.fr", people(swapped(d.dates[0]), "fr"), "other.en", people(swapped(d.dates[0]), "en"))
+		f.comment = w.guess("propose.date.order", "column", w.shown(p), "example", p.first(), "form.fr", people(form, "fr"), "form.en", people(form, "en"),
+			"other.fr", people(other, "fr"), "other.en", people(other, "en"))
 	case !d.byWord[role]:
 		f.confirm = true
 		f.comment = w.guess("propose.date.content", "column", w.shown(p), "example", p.first(), "field", name)
 	}
-	w.fields = append(w.fields, f)
-}
-
-// swapped is a date pattern with day and month changed over.
-func swapped(pattern string) string {
-	if strings.HasPrefix(pattern, "%d%m%y") || strings.HasPrefix(pattern, "%y%m%d") {
-		return strings.Map(func(r rune) rune {
-			switch r {
-			case 'd':
-				return 'y'
-			case 'y':
-				return 'd'
-			}
-			return r
-		}, pattern)
+	if isLate(p) {
+		f.confirm = true
+		f.comment = strings.TrimSpace(f.comment + " " + w.guess("propose.date.utc", "column", w.shown(p), "example", p.first()))
 	}
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case 'd':
-			return 'm'
-		case 'm':
-			return 'd'
-		}
-		return r
-	}, pattern)
+	w.fields = append(w.fields, f)
 }
 
 // people is a date pattern as people write it: JJ/MM/AAAA, DD/MM/YYYY.

@@ -288,7 +288,7 @@ func (d *description) checkOpen() {
 	open, total := d.role["amount.open"], cmp.Or(d.role["amount.gross"], d.role["amount.any"])
 	who := cmp.Or(d.role["customer.id"], d.role["customer.name"])
 	ref := d.reference()
-	if open == nil || total == nil || who == nil || ref == nil || !total.isMoney() || d.operation {
+	if open == nil || total == nil || who == nil || ref == nil || !total.isMoney() || total.local != open.local || d.operation {
 		return
 	}
 	balance, seen, beyond := map[string]string{}, map[string]bool{}, false

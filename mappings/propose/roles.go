@@ -24,6 +24,7 @@ type description struct {
 	dates          []string
 	datesSure      bool
 	order          string // of day and month: dmy, mdy
+	short          map[byte]shortYear
 
 	operation bool
 	shape     shape
