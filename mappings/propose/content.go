@@ -24,8 +24,8 @@ type profile struct {
 	staff    bool    // the title says that it is of somebody of the house
 	length   float64 // characters, on average
 
-	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, digits, operation float64
-	numbers                                                                                            marks
+	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, digits, operation, named float64
+	numbers                                                                                                   marks
 }
 
 func (p *profile) filled() float64 {
@@ -72,6 +72,7 @@ func profileOf(at int, title string, rows []record) *profile {
 		add(&p.siren, isSIREN(c))
 		add(&p.phone, isPhone(c))
 		add(&p.currency, isCurrency(c))
+		add(&p.named, currencyIn(c) != "")
 		add(&p.date, len(datePatterns(c)) > 0)
 		num := readNumber(c)
 		add(&p.number, num.ok)
@@ -87,7 +88,7 @@ func profileOf(at int, title string, rows []record) *profile {
 	}
 	p.distinct = len(seen)
 	if p.n > 0 {
-		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.word, &p.letters, &p.digits, &p.operation, &p.length} {
+		for _, share := range []*float64{&p.email, &p.iban, &p.siren, &p.phone, &p.currency, &p.date, &p.number, &p.decimal, &p.code, &p.word, &p.letters, &p.digits, &p.operation, &p.named, &p.length} {
 			*share /= float64(p.n)
 		}
 	}
@@ -170,14 +171,6 @@ func isPhone(s string) bool {
 		}
 	}
 	return digits >= 8 && digits <= 15 && phoneForm.MatchString(s)
-}
-
-func isCurrency(s string) bool {
-	switch strings.ToUpper(s) {
-	case "€", "$", "£", "EURO", "EUROS", "EU", "E":
-		return true
-	}
-	return isCode3(s)
 }
 
 // isCode tells a number of an invoice or customer: one word with a digit.
@@ -372,22 +365,28 @@ func (m *marks) merge(o marks) {
 	}
 }
 
-// decide settles the decimal and the thousands mark of a file; sure is false where the sample leaves it open.
-func (m *marks) decide(otherwise rune) (decimal, group rune, sure bool) {
+// decide settles the decimal and the thousands mark of amounts whose currency has so many decimals (-1: several have
+// others); sure is false where the sample leaves it open.
+func (m *marks) decide(otherwise rune, minor int) (decimal, group rune, sure bool) {
 	decimal, sure = otherwise, false
+	mark, other := '.', ','
+	if m.unsureComma > 0 {
+		mark, other = ',', '.'
+	}
+	one := m.unsure > 0 && (m.unsureComma == 0 || m.unsurePoint == 0) // all that are unsure have one mark
 	switch {
 	case m.comma > m.point:
 		decimal, sure = ',', m.point == 0 || m.comma > 2*m.point
 	case m.point > m.comma:
 		decimal, sure = '.', m.comma == 0 || m.point > 2*m.comma
-	case m.unsure > 0 && m.unsureOdd == 0 && m.bare == 0 && (m.unsureComma == 0 || m.unsurePoint == 0): // 120.000 and 35.500: three decimals, rather than thousands to the last one
-		if decimal = '.'; m.unsureComma > 0 {
-			decimal = ','
-		}
-	case m.unsure > 0 && m.bare > 0 && (m.unsureComma == 0 || m.unsurePoint == 0): // 1,200 beside 350: whole numbers with thousands
-		if decimal = ','; m.unsureComma > 0 {
-			decimal = '.'
-		}
+	case one && (minor == 0 || len(m.groups[mark]) > 0): // 12,000 yen; 1,234,567
+		decimal = other
+	case one && minor == 3: // 1,234 dinars
+		decimal = mark
+	case one && m.unsureOdd == 0 && m.bare == 0: // 120.000 and 35.500: three decimals, rather than thousands to the last one
+		decimal = mark
+	case one: // 1,200 beside 350, and 1,234 of a currency of two decimals: whole numbers with thousands
+		decimal = other
 	}
 	most, all := 0, m.large[decimal]+m.large[0]
 	for _, g := range []rune{' ', '.', ',', '\''} {

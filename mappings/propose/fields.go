@@ -147,13 +147,13 @@ func (w *writer) amountFields() {
 	p, role := d.amountColumn(), d.amountRole()
 	keys := ", type: amount"
 	if d.implied {
-		keys += ", implied: 2"
+		keys += ", implied: " + strconv.Itoa(d.minor)
 	}
 	if sign := w.sign(p); sign != "" {
 		keys += ", sign: " + sign
 	}
 	comment := ""
-	seen := []string{"column", w.shown(p), "example", p.example(), "others", others, "mark", string(d.decimal)}
+	seen := []string{"column", w.shown(p), "example", p.example(), "others", others, "mark", string(d.decimal), "decimals", strconv.Itoa(d.minor)}
 	switch {
 	case d.shape.paid:
 		comment = w.guess("propose.amount.paid", append(seen, "paid", w.shown(d.role["-amount.paid"]))...)
@@ -264,31 +264,6 @@ func (w *writer) sign(p *profile) string {
 		}
 	}
 	return fmt.Sprintf("{column: %s, negative: [%s], positive: [%s]}", w.column(s), strings.Join(minus, ", "), strings.Join(plus, ", "))
-}
-
-func (w *writer) currencyField() {
-	p := w.d.role["currency"]
-	if p == nil || p.n == 0 {
-		return
-	}
-	f := fieldLine{name: "currency", p: p, keys: ", default: EUR"}
-	pairs := map[string]string{}
-	odd := false
-	for _, c := range p.cells {
-		if isCurrency(c) {
-			pairs[c] = currencyOf(c)
-			odd = odd || pairs[c] != strings.ToUpper(c)
-		}
-	}
-	if odd {
-		pairs["EUR"] = "EUR"
-		var list []string
-		for _, k := range slices.Sorted(maps.Keys(pairs)) {
-			list = append(list, quote(k)+": "+pairs[k])
-		}
-		f.keys += ", map: {" + strings.Join(list, ", ") + "}"
-	}
-	w.fields = append(w.fields, f)
 }
 
 // creditPhrase knows a credit note by a part of what a short cell says: Sales credit note, Facture d'avoir.

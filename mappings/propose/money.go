@@ -3,83 +3,9 @@ package propose
 import (
 	"cmp"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-
-	"github.com/navette-connect/navette/connector/payment"
 )
-
-// isCode3 tells the code of a currency of ISO 4217.
-func isCode3(s string) bool {
-	_, err := payment.Exponent(strings.ToUpper(s))
-	return len(s) == 3 && err == nil
-}
-
-// titleCodes are the currencies that a word of a title can mean: ALL, TOP or PEN are currencies, too, and rarely meant.
-const titleCodes = " EUR USD GBP CHF CAD JPY AUD NZD SEK NOK DKK ISK PLN CZK HUF RON BGN RSD UAH TRY MAD TND DZD XOF XAF XPF INR CNY HKD SGD TWD KRW THB MYR IDR PHP VND ZAR NGN KES EGP ILS AED SAR QAR KWD BRL MXN ARS CLP COP MUR "
-
-// titleCurrency is the currency that a title gives its column: Amount (NZD), Montant EUR, Total €; "" for none.
-func titleCurrency(title string) string {
-	for _, w := range strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if len(w) == 3 && strings.Contains(titleCodes, " "+w+" ") {
-			return w
-		}
-		if p := plain(w); p == "euro" || p == "euros" {
-			return "EUR"
-		}
-	}
-	return signCurrency(title)
-}
-
-// signCurrency is the currency of the sign in a text; "" for none, or for dollars of who knows where.
-func signCurrency(s string) string {
-	switch i := strings.IndexByte(s, '$'); {
-	case i > 0 && unicode.IsLetter(rune(s[i-1])): // C$, R$
-		return ""
-	case i >= 0:
-		return "USD"
-	case strings.Contains(s, "€"):
-		return "EUR"
-	case strings.Contains(s, "£"):
-		return "GBP"
-	}
-	return ""
-}
-
-// headCurrency finds the currency that the lines above the titles tell: Currency: USD, Montants en CHF.
-func (t *table) headCurrency() string {
-	for _, r := range t.records[:max(t.header, 0)] {
-		text := strings.Join(r.cells, " ")
-		if g := headLine.FindStringSubmatch(text); g != nil {
-			code := strings.ToUpper(cmp.Or(g[1], g[2]))
-			if isCode3(code) && strings.Contains(titleCodes, " "+code+" ") {
-				return code
-			}
-		}
-	}
-	return ""
-}
-
-var headLine = regexp.MustCompile(`(?i)\b(?:currency|devise|monnaie|w[äa]hrung|waehrung|moneda|divisa|valuta)\b\W*([A-Z]{3})\b|\b(?:amounts?|montants?|betr[äa]ge|importes|importi)\b.*\b(?:in|en)\s+([A-Z]{3})\b`)
-
-// markForeign finds the bookkeeper's own money where a twin column is marked as foreign: Total and Total (FC).
-func (d *description) markForeign() {
-	foreign := func(p *profile) bool {
-		w := words(p.title)
-		at := slices.Index(w, "foreign")
-		return slices.Contains(w, "fc") || slices.Contains(w, "fcy") || at >= 0 && at+1 < len(w) && w[at+1] == "currency"
-	}
-	if !slices.ContainsFunc(d.cols, foreign) {
-		return
-	}
-	for _, p := range d.cols {
-		if p.number >= 0.6 && p.n > 0 && !foreign(p) {
-			p.local = true
-		}
-	}
-}
 
 // pairCurrency sees to it that an amount of the bookkeeper's own money is not read in the document's currency, nor the
 // other way round, where the file has a column of currencies for each.
@@ -89,81 +15,17 @@ func (d *description) pairCurrency() {
 		return
 	}
 	for _, p := range d.cols {
-		if p.local == amount.local && p.currency >= 0.6 && p.n > 0 && (p == c || !d.used(p)) {
+		if p.local == amount.local && p.named >= 0.6 && p.n > 0 && (p == c || !d.used(p)) {
 			d.role["currency"] = p
 			return
 		}
 	}
 	if amount.local {
 		delete(d.role, "currency")
-	}
-}
-
-// findCurrency settles what currency the amounts are in where no column tells it, or where the amount's own title
-// contradicts the column: Reste dû EUR beside Devise USD.
-func (d *description) findCurrency() {
-	p := cmp.Or(d.amountColumn(), d.role["debit"])
-	if p == nil {
-		return
-	}
-	code, c := titleCurrency(p.title), d.role["currency"]
-	if d.t.header < 0 {
-		code = ""
-	}
-	if c != nil && code != "" && slices.ContainsFunc(c.cells, func(s string) bool { return isCurrency(s) && currencyOf(s) != code }) {
-		delete(d.role, "currency")
-		c = nil
-	}
-	if c != nil && c.n > 0 {
-		return
-	}
-	for _, cell := range p.cells {
-		if code == "" {
-			code = codeBeside(cell)
+		if d.abroad {
+			d.foreign = c
 		}
 	}
-	if code == "" {
-		code = d.t.headCurrency()
-	}
-	for _, cell := range p.cells {
-		if code == "" {
-			code = signCurrency(cell)
-			d.dollars = code == "USD"
-		}
-	}
-	if d.dollars && slices.ContainsFunc(d.cols, func(p *profile) bool { return canadian.MatchString(plain(p.title)) }) {
-		code = "CAD"
-	}
-	if code != "EUR" {
-		d.currency = code
-	}
-}
-
-// canadian knows the taxes of Canada.
-var canadian = regexp.MustCompile(`\b(tps|tvq|tvh|qst|hst|pst)\b`)
-
-// currencyOf is the code of a cell that names a currency.
-func currencyOf(cell string) string {
-	switch code := strings.ToUpper(cell); code {
-	case "€", "EURO", "EUROS", "EU", "E":
-		return "EUR"
-	case "$":
-		return "USD"
-	case "£":
-		return "GBP"
-	default:
-		return code
-	}
-}
-
-// codeBeside is the code that stands beside an amount: CHF 120.00, 120,00 EUR.
-func codeBeside(cell string) string {
-	for _, w := range strings.FieldsFunc(cell, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if isCode3(w) && strings.Contains(titleCodes, " "+strings.ToUpper(w)+" ") {
-			return strings.ToUpper(w)
-		}
-	}
-	return ""
 }
 
 // worth is the number that a cell holds; nil for none. Where one mark may be either, it is what it is in the whole file.

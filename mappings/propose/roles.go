@@ -18,9 +18,14 @@ type description struct {
 
 	decimal, group rune
 	markSure       bool
-	implied        bool   // cents without a mark
-	currency       string // of the file, where it is not EUR and no column tells it
-	dollars        bool   // it was told by a dollar sign alone
+	implied        bool     // decimals without a mark
+	minor          int      // decimals of the currency of most amounts
+	currency       string   // of the file, where it is not EUR and no column tells it
+	dollars        bool     // it was told by a dollar sign alone
+	loose          string   // what told it, where other currencies are called so, too
+	unread         *profile // a column of currencies that nobody understands
+	abroad         bool     // some columns are in the document's currency, the others in the house's
+	foreign        *profile // the currency of documents whose balance is in the house's own
 	dates          []string
 	datesSure      bool
 	order          string // of day and month: dmy, mdy
@@ -132,7 +137,7 @@ func (p *profile) fits(role string) float64 {
 	case role == "customer.siren":
 		return when(p.siren >= 0.5)
 	case role == "currency":
-		return when(p.currency >= 0.6)
+		return when(p.currency >= 0.6 || p.likes["currency"] >= 80 && (p.named >= 0.6 || p.letters >= 0.6 && p.length <= 24))
 	case role == "reference", role == "reference.order", role == "transaction_id", role == "key":
 		if p.email > 0.2 || p.decimal > 0.5 || p.code < 0.3 && role != "key" && (p.word < 0.9 || p.unlike() < 0.9) {
 			return 0

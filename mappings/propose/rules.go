@@ -35,10 +35,10 @@ func (w *writer) operationFields() {
 	}
 	if p := d.amountColumn(); p != nil && p != op {
 		keys := ", type: amount"
-		args := []string{"column", w.shown(p), "example", p.example(), "others", w.otherAmounts(), "mark", string(d.decimal)}
+		args := []string{"column", w.shown(p), "example", p.example(), "others", w.otherAmounts(), "mark", string(d.decimal), "decimals", strconv.Itoa(d.minor)}
 		comment := w.guess("propose.amount.operation", args...)
 		if d.implied {
-			keys += ", implied: 2"
+			keys += ", implied: " + strconv.Itoa(d.minor)
 			comment += " " + w.guess("propose.amount.implied", args...)
 		} else if !d.markSure {
 			comment += " " + w.guess("propose.amount.mark", args...)
@@ -79,6 +79,7 @@ func (w *writer) rules() {
 		return
 	}
 	w.line("rules:   # %s", w.say("propose.rules"))
+	w.currencyRules(text)
 	if !w.plain {
 		w.documentRules(text)
 		w.bareRule(text("propose.rule.bare"))

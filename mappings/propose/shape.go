@@ -79,7 +79,11 @@ func (d *description) findMarks() {
 	if d.t.format == "xlsx" {
 		otherwise = '.'
 	}
-	d.decimal, d.group, d.markSure = all.decide(otherwise)
+	list := d.minors()
+	if d.minor = list[0]; len(list) > 1 {
+		list[0] = -1
+	}
+	d.decimal, d.group, d.markSure = all.decide(otherwise, list[0])
 	if d.group == d.decimal {
 		d.group = 0
 	}
@@ -89,8 +93,14 @@ func (d *description) findMarks() {
 		cents := slices.ContainsFunc(w, func(s string) bool {
 			return s == "centimes" || s == "cents" || s == "cts" || s == "cent" || s == "ct" || s == "centime" || s == "centimos" || s == "minor"
 		})
-		d.implied = cents || d.t.format == "fixed" && zeros*2 >= n || d.t.header < 0 && zeros*10 >= n*8
+		d.implied = d.minor > 0 && (cents || d.t.format == "fixed" && zeros*2 >= n || (d.t.header < 0 || padded(p)) && zeros*10 >= n*8)
 	}
+}
+
+// padded tells amounts that are filled up with zeros to one length, as programs write whom nobody asked for a decimal mark.
+func padded(p *profile) bool {
+	length := len(p.first())
+	return length >= 8 && !slices.ContainsFunc(p.cells, func(c string) bool { return c != "" && len(c) != length })
 }
 
 // findShape finds out how rows make documents.

@@ -166,10 +166,7 @@ func (w *writer) write() string {
 		lang = "fr"
 	}
 	w.line("locale: %s", lang)
-	if d.currency != "" {
-		if d.dollars {
-			w.remark("", w.guess("propose.dollars", "currency", d.currency))
-		}
+	if d.currency != "" && !d.currencyGuessed() {
 		w.line("currency: %s", d.currency)
 	}
 	w.line("source:")
