@@ -22,6 +22,7 @@ type profile struct {
 	asked    bool    // the title says that its money is asked for, not paid
 	percent  bool    // the title says that it holds rates, or thousands
 	staff    bool    // the title says that it is of somebody of the house
+	dashes   int     // cells of a column of money that say nothing at all in a spreadsheet's way: -, -   €
 	length   float64 // characters, on average
 
 	email, iban, siren, phone, currency, date, number, decimal, code, word, letters, digits, operation, named float64
@@ -50,12 +51,18 @@ func profileOf(at int, title string, rows []record) *profile {
 	})
 	p.percent, p.staff, p.asked = percentTitle.MatchString(title), ofStaff(title), askedTitle.MatchString(plain(title))
 	seen := map[string]bool{}
+	dashes, signed := 0, false
 	for _, r := range rows {
 		c := ""
 		if at < len(r.cells) {
 			c = r.cells[at]
 		}
 		p.cells = append(p.cells, c)
+		if isDash(c) {
+			dashes++
+			signed = signed || c != "-"
+			continue
+		}
 		if c == "" || says("missing", c) {
 			continue
 		}
@@ -92,7 +99,30 @@ func profileOf(at int, title string, rows []record) *profile {
 			*share /= float64(p.n)
 		}
 	}
+	if dashes > 0 && (p.n > 0 && p.number >= 0.6 && (p.decimal >= 0.5 || p.called("amount", "debit", "credit", "line")) || p.n == 0 && signed) {
+		p.dashes, p.n, p.distinct = dashes, p.n+dashes, p.distinct+1
+		p.number = max(p.number, 0.6)
+	}
 	return p
+}
+
+// called tells whether the title sounds like one of these kinds of roles.
+func (p *profile) called(kinds ...string) bool {
+	for role, like := range p.likes {
+		if base, _, _ := strings.Cut(strings.TrimPrefix(role, "-"), "."); like >= 40 && slices.Contains(kinds, base) {
+			return true
+		}
+	}
+	return false
+}
+
+// isDash tells the zero of a spreadsheet's format for accounts: a minus, with or without the currency's sign.
+func isDash(c string) bool {
+	switch trim(currencySigns.Replace(c)) {
+	case "-", "–", "−":
+		return true
+	}
+	return false
 }
 
 // percentTitle knows columns of rates, and of thousands; TVA 20 % is the tax at that rate.

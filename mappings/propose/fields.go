@@ -138,14 +138,14 @@ func (w *writer) amountFields() {
 	others := w.otherAmounts()
 	if d.amountColumn() == nil { // debit and credit stand apart
 		w.fields = append(w.fields,
-			fieldLine{name: "debit", p: d.role["debit"], keys: `, type: amount, default: "0"`, agg: "sum"},
-			fieldLine{name: "credit", p: d.role["credit"], keys: `, type: amount, default: "0"`, agg: "sum"},
+			fieldLine{name: "debit", p: d.role["debit"], keys: `, type: amount, default: "0"` + zero(d.role["debit"]), agg: "sum"},
+			fieldLine{name: "credit", p: d.role["credit"], keys: `, type: amount, default: "0"` + zero(d.role["credit"]), agg: "sum"},
 			fieldLine{name: "amount", computed: "debit - credit", confirm: true,
 				comment: w.guess("propose.amount.entries", "debit", w.shown(d.role["debit"]), "credit", w.shown(d.role["credit"]), "others", others)})
 		return
 	}
 	p, role := d.amountColumn(), d.amountRole()
-	keys := ", type: amount"
+	keys := ", type: amount" + zero(p)
 	if d.implied {
 		keys += ", implied: " + strconv.Itoa(d.minor)
 	}
@@ -190,18 +190,32 @@ func (w *writer) amountFields() {
 	if d.shape.paid {
 		w.fields = append(w.fields,
 			fieldLine{name: "invoiced", p: p, keys: keys + required, agg: agg},
-			fieldLine{name: "already_paid", p: d.role["-amount.paid"], keys: `, type: amount, default: "0"`, agg: agg},
+			fieldLine{name: "already_paid", p: d.role["-amount.paid"], keys: `, type: amount, default: "0"` + zero(d.role["-amount.paid"]), agg: agg},
 			fieldLine{name: "amount", computed: "invoiced - already_paid", confirm: true, comment: comment})
 		return
 	}
 	if d.shape.taxed {
 		w.fields = append(w.fields,
 			fieldLine{name: "net", p: p, keys: keys + required, agg: agg},
-			fieldLine{name: "tax", p: d.role["-amount.tax"], keys: `, type: amount, default: "0"`, agg: agg},
+			fieldLine{name: "tax", p: d.role["-amount.tax"], keys: `, type: amount, default: "0"` + zero(d.role["-amount.tax"]), agg: agg},
 			fieldLine{name: "amount", computed: "net + tax", confirm: true, comment: comment})
 		return
 	}
 	w.fields = append(w.fields, fieldLine{name: "amount", p: p, keys: keys + required, comment: comment, confirm: true, agg: agg})
+}
+
+// zero lists the cells of a column that mean nothing at all, as the sample has them.
+func zero(p *profile) string {
+	if p.dashes == 0 {
+		return ""
+	}
+	list := []string{quote("-")}
+	for _, c := range p.cells {
+		if isDash(c) && !slices.Contains(list, quote(c)) && len(list) < 5 {
+			list = append(list, quote(c))
+		}
+	}
+	return ", zero: [" + strings.Join(list, ", ") + "]"
 }
 
 // otherAmounts lists the columns of money that were not taken.

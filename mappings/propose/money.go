@@ -31,6 +31,9 @@ func (d *description) pairCurrency() {
 // worth is the number that a cell holds; nil for none. Where one mark may be either, it is what it is in the whole file.
 func (d *description) worth(cell string) *big.Rat {
 	n := readNumber(cell)
+	if isDash(cell) {
+		return new(big.Rat)
+	}
 	if !n.ok {
 		return nil
 	}

@@ -32,6 +32,7 @@ type description struct {
 	short          map[byte]shortYear
 
 	operation bool
+	flags     []flag
 	shape     shape
 }
 
@@ -68,6 +69,7 @@ func (t *table) describe() (*description, error) {
 	d.byTitle()
 	d.byContent()
 	d.accountAsCustomer()
+	d.findFlags()
 	d.operation = d.role["operation"] != nil
 	if !d.operation && d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		return nil, refuse("propose.no_amount", "columns", d.columnNames())
@@ -161,7 +163,7 @@ func (p *profile) fits(role string) float64 {
 	case role == "operation":
 		return when(p.operation >= 0.5)
 	case role == "status", role == "doctype":
-		return when(p.distinct <= 12 && p.email == 0 && p.decimal < 0.3)
+		return when(p.distinct <= 12 && p.email == 0 && p.decimal < 0.3 && p.date < 0.5 && serialShare(p) < 0.5)
 	case role == "label":
 		return when(p.letters >= 0.5 && p.email < 0.5)
 	case role == "part":
@@ -187,7 +189,7 @@ func (p *profile) signed() float64 {
 
 func (p *profile) first() string {
 	for _, c := range p.cells {
-		if c != "" {
+		if c != "" && !(p.dashes > 0 && isDash(c)) {
 			return c
 		}
 	}

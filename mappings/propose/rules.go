@@ -158,11 +158,13 @@ func (w *writer) documentRules(text func(string) string) {
 	}
 	if p := d.paidOn(); p != nil && w.cell(p) != "" && d.amountRole() != "amount.open" && !d.shape.paid {
 		w.remark("  ", w.guess("propose.paid_on", "column", w.shown(p)))
-		w.line("  - {id: paid, when: %s, do: skip, confirm: true, message: %s}", single(w.cell(p)+` != ""`), text("propose.rule.paid_on"))
+		c := w.cell(p)
+		w.line("  - {id: paid, when: %s, do: skip, confirm: true, message: %s}", single(c+` != "" and not (`+c+` matches "^[-0 ./:T]*$") and not (left(`+c+`, 10) in [`+quoted(vocabulary()["nodate"])+`])`), text("propose.rule.paid_on"))
 	}
+	w.flagRules(text)
 	for i, p := range d.statuses() {
 		c := w.cell(p)
-		if asked[p] || c == "" {
+		if c == "" {
 			continue
 		}
 		words := slices.Concat(vocabulary()["paid"], vocabulary()["void"])
@@ -170,7 +172,7 @@ func (w *writer) documentRules(text func(string) string) {
 			words = vocabulary()["yes"]
 		}
 		w.remark("  ", w.guess("propose.status", "column", w.shown(p), "words", strings.Join(p.values(8), ", ")))
-		number := []string{"", "-2", "-3"}[i]
+		number := nth(i)
 		when := "lower(plain(" + c + ")) in [" + quoted(words) + "]"
 		if yesNo(p) {
 			w.line("  - {id: status%s, when: %s, do: skip, confirm: true, message: %s}", number, single(when), text("propose.rule.status"))
@@ -182,6 +184,7 @@ func (w *writer) documentRules(text func(string) string) {
 		if role := d.amountRole(); role != "amount.open" && !d.shape.paid && role != "" { // what is left of it is not known
 			w.line("  - {id: partial%s, when: %s, do: hold, message: %s}", number, single(some), text("propose.rule.partial"))
 		}
+		w.line("  - {id: doubt%s, when: %s, do: hold, message: %s}", number, single(`lower(plain(`+c+`)) matches "`+strings.Join(vocabulary()["doubt"], "|")+`"`), text("propose.rule.doubt"))
 	}
 }
 
@@ -269,9 +272,14 @@ func (d *description) statuses() (list []*profile) {
 		list = append(list, p)
 	}
 	for _, p := range d.cols {
-		if len(list) > 0 && len(list) < 3 && p.n > 0 && p.likes["status"] >= 60 && p.fits("status") > 0 && !d.used(p) {
+		if len(list) > 0 && len(list) < 3 && p.n > 0 && p.likes["status"] >= 60 && p.fits("status") > 0 && !d.used(p) && !d.flagged(p) {
 			list = append(list, p)
 		}
+	}
+	if p := d.role["doctype"]; p != nil && slices.ContainsFunc(p.cells, func(c string) bool { // Facture, Avoir, Brouillon
+		return (says("void", c) || says("paid", c)) && !isCredit(c) && !says("nodebt", c) && !says("payment", c)
+	}) {
+		list = append(list, p)
 	}
 	return list
 }
@@ -292,9 +300,7 @@ const paidPhrase = "^(paye|payee|paid|regle|reglee|soldee?|acquittee?|bezahlt|pa
 // yesNo tells a column that answers "is it paid?".
 func yesNo(p *profile) bool {
 	for _, c := range p.cells {
-		switch plain(c) {
-		case "", "oui", "non", "o", "n", "yes", "no", "y", "0", "1", "true", "false", "vrai", "faux", "x", "ja", "nein", "si":
-		default:
+		if c != "" && !says("yes", c) && !says("no", c) {
 			return false
 		}
 	}

@@ -310,7 +310,7 @@ func (w *writer) source() {
 			continue
 		}
 		for _, c := range p.cells {
-			if c != "" && says("missing", c) && !slices.Contains(missing, c) && len(missing) < 12 {
+			if c != "" && says("missing", c) && !(p.dashes > 0 && isDash(c)) && !slices.Contains(missing, c) && len(missing) < 12 {
 				missing = append(missing, c)
 			}
 		}
