@@ -79,6 +79,9 @@ func Propose(src mappings.Spooled, opt Options) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.bank(); err != nil {
+		return nil, err
+	}
 	if p := s.layout(); p != nil {
 		return p, nil
 	}
