@@ -11,7 +11,7 @@ type bankFile struct {
 	remittance bool // an order to a bank; otherwise the bank's statement
 }
 
-// records are such formats of records of one length, which begin with the number of their kind.
+// bankRecords are those of records of one length, which begin with the number of their kind.
 var bankRecords = []struct {
 	bankFile
 	length int

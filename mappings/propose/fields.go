@@ -176,6 +176,9 @@ func (w *writer) amountFields() {
 	case !d.markSure:
 		comment += " " + w.guess("propose.amount.mark", seen...)
 	}
+	if d.shape.repeated {
+		comment += " " + w.guess("propose.amount.repeated", seen...)
+	}
 	agg, required := "same", ", required: true"
 	if d.shape.once {
 		agg, required = "first", ""

@@ -81,8 +81,10 @@ func (t *table) describe() (*description, error) {
 		return nil, err
 	}
 	d.findMarks()
+	d.runningBalance()
 	d.checkOpen()
 	d.findGross()
+	d.findInstalment()
 	d.pairCurrency()
 	d.findCurrency()
 	d.name()

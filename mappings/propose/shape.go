@@ -25,6 +25,7 @@ type shape struct {
 	titles   bool       // the titles are repeated
 	paid     bool       // amount = amount - paid
 	taxed    bool       // amount = net + tax
+	repeated bool       // the instalments of each document all have the same amount
 }
 
 // name gives columns of files without titles their names.
