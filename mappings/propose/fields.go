@@ -183,6 +183,9 @@ func (w *writer) amountFields() {
 	if d.shape.once {
 		agg, required = "first", ""
 	}
+	if d.shape.gaps {
+		required = ""
+	}
 	if d.shape.group && !d.shape.sum && !d.shape.once && d.shape.fill != d.reference() {
 		comment += " " + w.guess("propose.amount.same", seen...)
 	}

@@ -80,6 +80,10 @@ func (w *writer) rules() {
 	}
 	w.line("rules:   # %s", w.say("propose.rules"))
 	w.currencyRules(text)
+	if w.d.shape.doubtful && !w.plain {
+		w.remark("  ", w.guess("propose.lines.doubtful"))
+		w.line("  - {id: lines, when: %s, do: hold, confirm: true, message: %s}", single(`reference != ""`), text("propose.rule.lines"))
+	}
 	if !w.plain {
 		w.documentRules(text)
 		w.bareRule(text("propose.rule.bare"))

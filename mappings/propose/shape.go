@@ -25,6 +25,8 @@ type shape struct {
 	titles   bool       // the titles are repeated
 	paid     bool       // amount = amount - paid
 	taxed    bool       // amount = net + tax
+	gaps     bool       // some lines of a document have no amount
+	doubtful bool       // whether a head's amount is its line's or the document's, nothing tells
 	repeated bool       // the instalments of each document all have the same amount
 }
 
@@ -143,7 +145,7 @@ func (d *description) findFill() {
 			}
 		}
 	}
-	if key.cells[0] == "" {
+	if key.cells[0] == "" || amounts > 0 && d.findLines() {
 		return
 	}
 	if blankRows > 0 && amounts == 0 && blankRows*8 >= key.rows { // lines of a document under its head
