@@ -38,7 +38,6 @@ type table struct {
 	sheet     int    // of a workbook: its number among the visible ones
 	delimiter rune
 	quote     rune // 0: none
-	lazy      bool
 	comment   string
 	records   []record
 	width     int // cells of most records
@@ -114,24 +113,35 @@ func (s *sample) delimited(d rune) *table {
 	t := &table{s: s, format: "csv", delimiter: d, quote: '"', header: -1, headerRows: 1}
 	opening, bare, single := quotes(s.text, d)
 	switch {
-	case opening == 0 && bare > 0:
+	case bare > 0 && (opening == 0 || t.ordinary(s.text)):
 		t.quote = 0
-	case bare > 0:
-		t.lazy = true
 	case opening == 0 && single > 0:
 		t.quote = '\''
 	}
 	t.records = t.split(s.text)
-	if t.quote != 0 && !t.lazy && len(t.records) > 0 { // a quote that is never closed swallows the rest
-		plain := *t
-		plain.quote = 0
-		if list := plain.split(s.text); len(list) > 3*len(t.records) && bare > 0 {
-			t.quote, t.records = 0, list
-		}
-	}
 	t.measure()
 	t.findComments()
 	return t
+}
+
+// ordinary tells whether quotes are ordinary characters, "Le Nord" hôtel: without them every row has one width, and no cell
+// stands in quotes as a whole.
+func (t *table) ordinary(text string) bool {
+	plain := *t
+	plain.quote = 0
+	width := 0
+	for _, r := range plain.split(text) {
+		if r.blank() {
+			continue
+		}
+		if width == 0 {
+			width = len(r.cells)
+		}
+		if len(r.cells) != width || slices.ContainsFunc(r.cells, func(c string) bool { return len(c) > 1 && c[0] == '"' && c[len(c)-1] == '"' }) {
+			return false
+		}
+	}
+	return width > 1
 }
 
 // quotes counts cells that begin and end with a quote, quotes that are ordinary characters, and cells in apostrophes.

@@ -262,9 +262,6 @@ func (w *writer) source() {
 		} else if t.quote != '"' {
 			w.line("  quote: %s", quote(string(t.quote)))
 		}
-		if t.lazy {
-			w.line("  lazy_quotes: true   # %s", w.say("propose.quote"))
-		}
 	case "fixed":
 		if t.framed {
 			w.line("  framing: fixed")
