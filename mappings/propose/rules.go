@@ -85,6 +85,7 @@ func (w *writer) rules() {
 		w.line("  - {id: lines, when: %s, do: hold, confirm: true, message: %s}", single(`reference != ""`), text("propose.rule.lines"))
 	}
 	if !w.plain {
+		w.totalRules(text)
 		w.documentRules(text)
 		w.bareRule(text("propose.rule.bare"))
 	}
@@ -223,7 +224,7 @@ func (w *writer) bareRule(message string) {
 		for _, p := range columns {
 			any = any || p.cells[i] != ""
 		}
-		if ref := w.d.reference(); !any || ref.cells[i] == "" || w.d.isTotal(i) {
+		if ref := w.d.reference(); !any || ref.cells[i] == "" || w.d.isTotal(i) || w.d.isCount(i) {
 			continue
 		}
 		rows++

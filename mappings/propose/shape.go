@@ -178,7 +178,7 @@ func (d *description) findFill() {
 	}
 	gaps, bare := 0, 0
 	for i, c := range id.cells {
-		if c == "" && key.cells[i] != "" && p != nil && p.cells[i] != "" {
+		if c == "" && key.cells[i] != "" && p != nil && p.cells[i] != "" && !d.isTotal(i) && !d.isCount(i) {
 			gaps++
 			for _, role := range []string{"due_on", "issued_on"} {
 				if date := d.role[role]; date != nil && date.n > 0 && date.cells[i] == "" {
@@ -212,16 +212,6 @@ func blankWith(c, key *profile) bool {
 	return c.n > 0
 }
 
-// isTotal tells rows of sums.
-func (d *description) isTotal(i int) bool {
-	for _, c := range d.cols {
-		if isTotalCell(c.cells[i]) {
-			return true
-		}
-	}
-	return false
-}
-
 func isTotalCell(s string) bool {
 	p := plain(s)
 	if len(p) > 60 {
@@ -247,7 +237,7 @@ func (d *description) findSkips() {
 	for i := range d.cols[0].cells {
 		for _, c := range d.cols {
 			switch named := c == d.role["label"] || c == d.role["customer.name"]; {
-			case !isTotalCell(c.cells[i]):
+			case !isTotalCell(c.cells[i]) || !d.isTotal(i):
 			case !named && !slices.Contains(h.totals, c):
 				h.totals = append(h.totals, c)
 			case named && ref != nil && c != ref && ref.cells[i] == "" && !slices.Contains(h.sums, c):

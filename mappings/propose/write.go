@@ -369,16 +369,8 @@ func (w *writer) skips() {
 			add(fmt.Sprintf("left(%s, %d) != %s", w.cell(d.cols[0]), n, strconv.Quote(d.t.kind)), w.say("propose.skip.kind"))
 		}
 	}
-	total := `lower(plain(%s)) matches "^(sous[- ]?total|total|sub-?total|summe|gesamt|zwischensumme|report|a reporter|cumul|solde client|totale?s?|suma)( |:|-|$)|` + countPhrase + `"`
-	for _, p := range d.shape.totals {
-		if c := w.cell(p); c != "" {
-			add(fmt.Sprintf(total, c), w.say("propose.skip.total"))
-		}
-	}
-	for _, p := range d.shape.sums {
-		if c, ref := w.cell(p), w.cell(d.reference()); c != "" && ref != "" {
-			add(ref+` == "" and `+fmt.Sprintf(total, c), w.say("propose.skip.total"))
-		}
+	for _, expr := range w.totalSkips() {
+		add(expr, w.say("propose.skip.total"))
 	}
 	if d.shape.titles {
 		for _, p := range d.cols {
