@@ -11,6 +11,7 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/navette-connect/navette/connector/message"
@@ -126,6 +127,7 @@ func (s *sample) generic() (*Proposal, error) {
 		list = list[1:]
 		d, err := t.describe()
 		if err == nil {
+			d.sheets = t.likeSheets()
 			return d.propose()
 		}
 		if firstErr == nil {
@@ -141,6 +143,24 @@ func (s *sample) generic() (*Proposal, error) {
 		firstErr = refuse("propose.no_rows")
 	}
 	return nil, firstErr
+}
+
+// likeSheets lists the sheets behind this one that have the same titles: one for each year, say.
+func (t *table) likeSheets() (list []string) {
+	if t.format != "xlsx" || t.header < 0 {
+		return nil
+	}
+	for n := t.sheet + 1; n <= maxSheets; n++ {
+		next, err := t.s.workbook(n)
+		if err != nil { // no such sheet
+			break
+		}
+		next.findHeader()
+		if sameTitles(next.titles, t.titles) && len(next.data()) > 0 {
+			list = append(list, strconv.Itoa(n))
+		}
+	}
+	return list
 }
 
 var (

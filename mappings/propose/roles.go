@@ -33,6 +33,7 @@ type description struct {
 
 	operation bool
 	flags     []flag
+	sheets    []string // of the workbook, with the same titles, that are not read
 	shape     shape
 }
 
@@ -254,6 +255,7 @@ func (d *description) byTitle() {
 		taken[x.p], named[x.p.title] = true, x.p
 	}
 	d.noRank()
+	d.noOrderRef()
 	if p := d.role["account"]; p != nil && d.role["customer.id"] == nil && accountShare(p) == 0 && p.letters > 0.5 { // C0001: no account of the ledger
 		d.role["customer.id"] = p
 	}
@@ -297,6 +299,42 @@ func (d *description) noRank() {
 	for _, p := range d.cols {
 		if p != ref && n > 1 && p.likes["reference"] >= 60 && p.fits("reference") == 1 && p.letters > 0.5 && p.unlike() > 0.9 {
 			d.role["reference"] = p
+			return
+		}
+	}
+}
+
+// noOrderRef gives up a customer's number that is called his reference where nothing shows that it is the customer's own and
+// not that of his order: it must come again with him, and never another one.
+func (d *description) noOrderRef() {
+	p, name := d.role["customer.id"], d.role["customer.name"]
+	if p == nil || !slices.ContainsFunc(words(p.title), func(w string) bool { return w == "ref" || w == "reference" || w == "references" }) {
+		return
+	}
+	own, again := map[string]string{}, false
+	for i, c := range p.cells {
+		who := c
+		if name != nil {
+			who = name.cells[i]
+		}
+		if c == "" || who == "" {
+			continue
+		}
+		before, known := own[who]
+		if known && before != c {
+			again = false
+			break
+		}
+		again = again || known
+		own[who] = c
+	}
+	if again {
+		return
+	}
+	delete(d.role, "customer.id")
+	for _, q := range d.cols {
+		if q != p && !d.used(q) && q.likes["customer.id"] >= 60 && q.fits("customer.id") == 1 {
+			d.role["customer.id"] = q
 			return
 		}
 	}
@@ -351,7 +389,7 @@ func (d *description) byContent() {
 	d.datesByContent(free)
 	if d.amountColumn() == nil && (d.role["debit"] == nil || d.role["credit"] == nil) {
 		p := free(func(p *profile) bool {
-			if p.length > 17 || p.decimal < 0.5 && p.length < 6 { // a run of digits that nobody could take apart; a customer's number
+			if p.length > 17 || p.numbers.maxWhole > 12 && p.numbers.zeros*2 < p.numbers.n || p.decimal < 0.5 && p.length < 6 { // a run of digits that nobody could take apart; a customer's number
 				return false
 			}
 			return !p.percent && p.number >= 0.7 && (p.decimal >= 0.5 || p.numbers.zeros*2 > p.numbers.n) && p.date < 0.5

@@ -248,7 +248,10 @@ func quoteName(r rune) string {
 func (w *writer) source() {
 	d, t := w.d, w.d.t
 	w.line("  format: %s", t.format)
-	if t.sheet > 1 {
+	if d.sheets != nil {
+		w.remark("  ", w.guess("propose.sheets", "sheet", strconv.Itoa(t.sheet), "others", strings.Join(d.sheets, ", ")))
+	}
+	if t.sheet > 1 || d.sheets != nil {
 		w.line("  sheet: %d", t.sheet)
 	}
 	if t.format != "xlsx" {
