@@ -24,6 +24,13 @@ func splitDates(lines [][]rune, c [2]int) [][2]int {
 			}
 		}
 	}
+	if !digits && width > 10 && figures(lines, c[0]+8, c[1]) { // 202612030001234,56
+		for _, form := range []string{"%Y%m%d", "%d%m%Y"} {
+			if allDates(lines, c[0], c[0]+8, form) {
+				return append([][2]int{{c[0], c[0] + 8}}, splitDates(lines, [2]int{c[0] + 8, c[1]})...)
+			}
+		}
+	}
 	if !digits || width < 6 {
 		return [][2]int{c}
 	}
@@ -58,6 +65,13 @@ func splitDates(lines [][]rune, c [2]int) [][2]int {
 		out = append(out, [2]int{from, c[1]})
 	}
 	return out
+}
+
+// figures tells whether nothing but digits, marks and signs stands between two positions.
+func figures(lines [][]rune, from, to int) bool {
+	return !slices.ContainsFunc(lines, func(l []rune) bool {
+		return strings.Trim(string(l[min(from, len(l)):min(to, len(l))]), "0123456789.,+- ") != ""
+	})
 }
 
 // allDates tells whether nearly every record has a date of our time (or zeros) between two positions.

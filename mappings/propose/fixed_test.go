@@ -1,0 +1,13 @@
+package propose_test
+
+import "testing"
+
+// TestDateBeforeAmount: a date that runs into an amount with a mark is no part of it.
+func TestDateBeforeAmount(t *testing.T) {
+	holdTo(t, []product{
+		{name: "one date", file: "liste.txt", text: "FA0001  DUPONT      202612030001234,56EUR\nFA0002  DURAND      202612140000020,00EUR\nFA0003  MARTIN      202612150000120,50EUR\n",
+			want: []string{"1 FA0001 123456 - 2026-12-03", "2 FA0002 2000 - 2026-12-14", "3 FA0003 12050 - 2026-12-15"}},
+		{name: "two dates", file: "liste.txt", text: "FA0001  DUPONT      20261103202612030001234.56EUR\nFA0002  DURAND      20261114202612140000020.00EUR\nFA0003  MARTIN      20261115202612150000120.50EUR\n",
+			want: []string{"1 FA0001 123456 2026-12-03 2026-11-03", "2 FA0002 2000 2026-12-14 2026-11-14", "3 FA0003 12050 2026-12-15 2026-11-15"}},
+	})
+}
