@@ -83,7 +83,7 @@ func titleCurrency(title string) currencyName {
 	for _, n := range []int{3, 2, 1} {
 		for i := range max(0, len(list)-n+1) {
 			text := strings.Join(list[i:i+n], " ")
-			if len(text) < 4 && text != strings.ToUpper(text) || plain(text) == "livre" || plain(text) == "livres" { // Dt éch., montant livré
+			if len(text) < 4 && !unitIn(title, text) || plain(text) == "livre" || plain(text) == "livres" { // Dt éch., montant livré
 				continue
 			}
 			if named := currencyNames()[plain(text)]; named.code != "" && !isDigits(text) {
@@ -92,6 +92,14 @@ func titleCurrency(title string) currencyName {
 		}
 	}
 	return currencyName{}
+}
+
+// unitIn tells letters that stand apart in a title as a unit does: Montant (DH), Montant DT, and not IMPORTO DA SALDARE.
+func unitIn(title, unit string) bool {
+	if unit != strings.ToUpper(unit) {
+		return false
+	}
+	return strings.Contains(title, "("+unit+")") || strings.Contains(title, "["+unit+"]") || strings.HasSuffix(title, " "+unit) && title != strings.ToUpper(title)
 }
 
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
@@ -171,7 +179,7 @@ func (d *description) findCurrency() {
 	}
 	d.unread = nil
 	for _, q := range d.cols {
-		if q.likes["currency"] >= 80 && q.n > 0 && !d.used(q) && q.decimal < 0.3 && !title.sure && d.foreign == nil {
+		if q.likes["currency"] >= 80 && q.n > 0 && !d.used(q) && q.decimal < 0.3 && q.date < 0.5 && q.named < 0.6 && !title.sure && d.foreign == nil {
 			d.unread = q
 		}
 	}

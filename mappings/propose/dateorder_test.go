@@ -55,6 +55,8 @@ func TestDollarsDayFirst(t *testing.T) {
 			confirm: []string{"due_on", "issued_on"}, want: []string{"2 F1 123456@USD 2026-12-03 2026-11-03", "3 F2 12050@USD 2026-12-05 2026-11-04"}},
 		{name: "French titles, points", file: "factures.csv", text: "N° facture,Client,Date,Échéance,Montant\nF1,Acme,03/11/2026,03/12/2026,$1200.00\nF2,Acme,04/11/2026,05/12/2026,$120.50\n",
 			confirm: []string{"due_on", "issued_on"}, want: []string{"2 F1 120000@USD 2026-12-03 2026-11-03", "3 F2 12050@USD 2026-12-05 2026-11-04"}},
+		{name: "American, clients", file: "invoices.csv", text: "Client Name,Invoice #,Date Issued,Due Date,Invoice Total\nAcme,F1,11/03/2026,12/03/2026,$1200.00\nAcme,F2,11/04/2026,12/05/2026,$120.50\n",
+			confirm: []string{"due_on", "issued_on"}, want: []string{"2 F1 120000@USD 2026-12-03 2026-11-03", "3 F2 12050@USD 2026-12-05 2026-11-04"}},
 		{name: "American", file: "invoices.csv", text: "Invoice,Customer,Invoice Date,Due Date,Amount\nF1,Acme,11/03/2026,12/03/2026,$1200.00\nF2,Acme,11/04/2026,12/05/2026,$120.50\n",
 			confirm: []string{"due_on", "issued_on"}, want: []string{"2 F1 120000@USD 2026-12-03 2026-11-03", "3 F2 12050@USD 2026-12-05 2026-11-04"}},
 	})

@@ -25,7 +25,7 @@ func (d *description) findFlags() {
 		}
 		free := true
 		for role, q := range d.role {
-			if q == p && !strings.HasPrefix(role, "-") && !(role == "status" && f.open) {
+			if q == p && !strings.HasPrefix(role, "-") && !(role == "status" && f.open) && !(role == "letter" && inWords(p)) {
 				free = false
 			}
 		}
@@ -52,8 +52,8 @@ func flagOf(p *profile) (f flag, ok bool) {
 	f.open = has("impaye", "impayee", "unpaid", "ouvert", "ouverte", "open", "offen", "outstanding", "non", "not", "pas")
 	paid := has("impaye", "impayee", "unpaid", "ouvert", "ouverte", "open", "offen", "outstanding") ||
 		slices.ContainsFunc(w, func(s string) bool { return says("paid", s) }) ||
-		has("reglement", "paiement", "payment", "encaissement", "virement", "acompte", "deposit", "zahlung", "pago", "pagamento", "betaling") &&
-			(len(w) == 1 || has("recu", "recue", "received", "fait", "effectue", "verse", "done", "erhalten", "ok", "hecho", "ricevuto", "ontvangen"))
+		has("lettrage") && inWords(p) || has("reglement", "paiement", "payment", "encaissement", "virement", "acompte", "deposit", "zahlung", "pago", "pagamento", "betaling") &&
+		(len(w) == 1 || has("recu", "recue", "received", "fait", "effectue", "verse", "done", "erhalten", "ok", "hecho", "ricevuto", "ontvangen"))
 	if !paid || p.n == 0 || !yesNo(p) {
 		return f, false
 	}
@@ -64,6 +64,11 @@ func flagOf(p *profile) (f flag, ok bool) {
 		}
 	}
 	return f, true
+}
+
+// inWords tells answers in words from codes of lettering: oui and non, and not A, N, X.
+func inWords(p *profile) bool {
+	return !slices.ContainsFunc(p.cells, func(c string) bool { return len(c) == 1 })
 }
 
 func (d *description) flagged(p *profile) bool {

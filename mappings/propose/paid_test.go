@@ -15,7 +15,7 @@ func TestPaidFlags(t *testing.T) {
 	}
 	holdTo(t, []product{
 		list("Payé", "non", "oui"), list("Soldé", "Non", "Oui"), list("Paid", "No", "Yes"), list("Règlement reçu", "", "X"), list("Payé", "FALSE", "TRUE"), list("Réglé (O/N)", "N", "O"),
-		list("Payée", "non", "oui"), list("is_paid", "0", "1"), list("Réglé", "0", "1"), list("Paid", "0", "1"), list("Encaissement", "", "✓"),
+		list("Payée", "non", "oui"), list("is_paid", "0", "1"), list("Réglé", "0", "1"), list("Paid", "0", "1"), list("Encaissement", "", "✓"), list("Lettrage", "Non", "Oui"), list("Lettrage", "", "X"),
 		list("Impayé", "oui", "non"), list("Non réglée", "oui", "non"), list("Open", "Yes", "No"),
 		list("Payée le", "", "04/11/2026"), list("Date encaissement", "00/00/0000", "04/11/2026"), list("Date de paiement", "1900-01-00", "2026-11-04"), list("Paid at", "", "2026-11-04 10:00:00"),
 		{name: "sums that were paid", file: "liste.csv", text: "Facture;Client;Échéance;Montant TTC;Réglé\nF1;A;03/12/2026;120,00;0\nF2;B;14/12/2026;10,00;4\n",

@@ -2,9 +2,10 @@
 // marks, which column is what. It is pure: bytes in, a commented YAML out that mappings.Load takes. Whatever it could
 // only guess about money, dates and the open balance carries `confirm: true`, which production refuses.
 //
-// The path of a sample: decode (decode.go), a known layout (layout.go) or else rows (split.go, fixed.go), titles and
-// roles of the columns (titles.go, roles.go), marks (numbers.go, dates.go), the shape of documents (shape.go), and the
-// text of the mapping (write.go), which is loaded and tried on the sample before it is handed out (try.go).
+// The path of a sample: decode (decode.go), nothing of a bank's (bank.go), a known layout (layout.go) or else rows
+// (table.go, fixed.go), titles and roles of the columns (titles.go, roles.go, flags.go), money and its currency (money.go,
+// currency.go, instalments.go), dates (dateorder.go), the shape of documents (shape.go, groups.go, lines.go, totals.go), and
+// the text of the mapping (write.go), which is loaded and tried on the sample before it is handed out (try.go).
 package propose
 
 import (

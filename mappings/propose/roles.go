@@ -142,7 +142,7 @@ func (p *profile) fits(role string) float64 {
 	case role == "customer.siren":
 		return when(p.siren >= 0.5)
 	case role == "currency":
-		return when(p.currency >= 0.6 || p.likes["currency"] >= 80 && (p.named >= 0.6 || p.letters >= 0.6 && p.length <= 24))
+		return when(p.currency >= 0.6 || p.likes["currency"] >= 80 && p.date < 0.5 && (p.named >= 0.6 || p.named > 0 && p.letters >= 0.6 && p.length <= 24))
 	case role == "reference", role == "reference.order", role == "transaction_id", role == "key":
 		if p.email > 0.2 || p.decimal > 0.5 || p.code < 0.3 && role != "key" && (p.word < 0.9 || p.unlike() < 0.9) {
 			return 0
