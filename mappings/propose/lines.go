@@ -16,17 +16,26 @@ func (d *description) findLines() bool {
 	below := map[int][]int{} // by row of the head
 	head, texts := -1, []*profile(nil)
 	for _, p := range d.cols {
-		if p != key && p.letters > 0.3 && !slices.Contains(d.ofHead(), p) {
+		if p != key && p.letters > 0.3 && p.distinct > 1 && p.named < 0.6 && p != d.role["doctype"] && p != d.role["status"] && p != d.role["sense"] && !slices.Contains(d.ofHead(), p) {
 			texts = append(texts, p)
 		}
 	}
 	lines, gaps := 0, false
+	heads, sum := 0, new(big.Rat) // since the last sub-total
 	for i, c := range key.cells {
 		if d.isTotal(i) {
 			continue
 		}
+		v := d.worth(amount.cells[i])
+		if c == "" && v != nil && heads > 1 && v.Cmp(sum) == 0 { // of the documents above
+			return false
+		}
+		if v != nil {
+			sum.Add(sum, v)
+		}
 		if c != "" {
 			head = i
+			heads++
 			gaps = gaps || amount.cells[i] == ""
 			continue
 		}

@@ -226,7 +226,7 @@ func trim(s string) string { return strings.Trim(s, " \t\u00a0\u202f\u2007\ufeff
 func (t *table) measure() {
 	counts, all := map[int]int{}, 0
 	for _, r := range t.records {
-		if r.blank() || r.comment {
+		if r.blank() || r.comment || len(r.cells) == 1 && len(r.cells[0]) > 3 && strings.Trim(r.cells[0], "-=_+ ") == "" { // lines of dashes
 			continue
 		}
 		counts[len(r.cells)]++
