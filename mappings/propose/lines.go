@@ -20,14 +20,14 @@ func (d *description) findLines() bool {
 			texts = append(texts, p)
 		}
 	}
-	lines, gaps := 0, false
-	heads, sum := 0, new(big.Rat) // since the last sub-total
+	lines, bare, gaps := 0, -1, false // bare: the last that has an amount alone
+	heads, sum := 0, new(big.Rat)     // since the last sub-total
 	for i, c := range key.cells {
 		if d.isTotal(i) {
 			continue
 		}
 		v := d.worth(amount.cells[i])
-		if c == "" && v != nil && heads > 1 && v.Cmp(sum) == 0 { // of the documents above
+		if c == "" && v != nil && v.Cmp(sum) == 0 && (heads > 1 || !filledIn(texts, i)) { // of the documents above
 			return false
 		}
 		if v != nil {
@@ -43,13 +43,15 @@ func (d *description) findLines() bool {
 			gaps = true
 			continue
 		}
-		if head < 0 || !filledIn(texts, i) || slices.ContainsFunc(d.ofHead(), func(p *profile) bool { return p.cells[i] != "" && p.cells[i] != p.cells[head] }) {
+		if head < 0 || slices.ContainsFunc(d.ofHead(), func(p *profile) bool { return p.cells[i] != "" && p.cells[i] != p.cells[head] }) {
 			return false
 		}
 		below[head] = append(below[head], i)
-		lines++
+		if lines++; !filledIn(texts, i) {
+			bare = i
+		}
 	}
-	if lines == 0 {
+	if lines == 0 || bare > head { // a sum without a word closes the list
 		return false
 	}
 	own, total, several, either := 0, 0, 0, 0
@@ -77,6 +79,8 @@ func (d *description) findLines() bool {
 	}
 	h.fill, h.group, h.gaps = key, true, gaps
 	switch {
+	case bare >= 0:
+		h.sum, h.doubtful = true, true
 	case own == 0 && several > 0:
 		h.once = true
 	case total == 0 && either < own:

@@ -20,6 +20,10 @@ func TestLinesBelow(t *testing.T) {
 			want: []string{"2 F1 1500 2026-12-03 -", "5 F2 700 2026-12-14 -"}},
 		{name: "sub-totals are no lines", file: "liste.csv", text: "N° facture;Type;Montant TTC;Devise;Échéance;Texte\nF1;F;10,00;EUR;03/12/2026;x\nF2;F;5,00;EUR;14/12/2026;y\n;;15,00;EUR;;\nF3;F;7,00;EUR;14/12/2026;z\nF4;F;1,00;EUR;14/12/2026;z\n;;8,00;EUR;;solde\n",
 			want: []string{"2 F1 1000 2026-12-03 -", "3 F2 500 2026-12-14 -", "5 F3 700 2026-12-14 -", "6 F4 100 2026-12-14 -"}},
+		{name: "amounts alone", file: "liste.csv", text: "N° facture;Client;Montant TTC;Échéance\nF1;A;10,00;03/12/2026\n;;5,00;\nF2;B;7,00;14/12/2026\n;;1,00;\nF3;C;7,00;14/12/2026\n",
+			want: []string{"2 - - - - held", "4 - - - - held", "6 - - - - held"}},
+		{name: "a sum without a word", file: "liste.csv", text: "N° facture;Client;Montant TTC;Échéance\nF1;A;10,00;03/12/2026\nF2;B;7,00;14/12/2026\n;;917,00;\n",
+			want: []string{"2 F1 1000 2026-12-03 -", "3 F2 700 2026-12-14 -"}},
 		{name: "payments of other days are no lines", file: "liste.csv", text: "N° facture;Client;Libellé;Montant TTC;Date\nF1;A;Facture;10,00;03/11/2026\n;A;Virement;-5,00;09/11/2026\nF2;B;Facture;7,00;14/11/2026\n",
 			want: []string{"2 F1 1000 - 2026-11-03", "4 F2 700 - 2026-11-14"}},
 	})
