@@ -1,6 +1,9 @@
 package propose
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // accountShare is the share of cells that begin with the French account of customers, 411, where the others are
 // accounts too; 0 for anything else.
@@ -60,6 +63,42 @@ func (d *description) accountAsCustomer() {
 	case id == nil && account != nil:
 		if collect(account); len(own) > 1 {
 			d.role["customer.id"] = account
+		}
+	}
+}
+
+// noOrderRef gives up a customer's number that is called his reference where nothing shows that it is the customer's own and
+// not that of his order: it must come again with him, and never another one.
+func (d *description) noOrderRef() {
+	p, name := d.role["customer.id"], d.role["customer.name"]
+	if p == nil || !slices.ContainsFunc(words(p.title), func(w string) bool { return w == "ref" || w == "reference" || w == "references" }) {
+		return
+	}
+	own, again := map[string]string{}, false
+	for i, c := range p.cells {
+		who := c
+		if name != nil {
+			who = name.cells[i]
+		}
+		if c == "" || who == "" {
+			continue
+		}
+		before, known := own[who]
+		if known && before != c {
+			again = false
+			break
+		}
+		again = again || known
+		own[who] = c
+	}
+	if again {
+		return
+	}
+	delete(d.role, "customer.id")
+	for _, q := range d.cols {
+		if q != p && !d.used(q) && q.likes["customer.id"] >= 60 && q.fits("customer.id") == 1 {
+			d.role["customer.id"] = q
+			return
 		}
 	}
 }

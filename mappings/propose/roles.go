@@ -31,10 +31,11 @@ type description struct {
 	order          string // of day and month: dmy, mdy
 	short          map[byte]shortYear
 
-	operation bool
-	flags     []flag
-	sheets    []string // of the workbook, with the same titles, that are not read
-	shape     shape
+	operation   bool
+	longNumbers *bool // the documents' numbers are longer than a count; nil: not looked at
+	flags       []flag
+	sheets      []string // of the workbook, with the same titles, that are not read
+	shape       shape
 }
 
 // describe finds out what the columns of a table are. The error says what is missing for a mapping.
@@ -299,42 +300,6 @@ func (d *description) noRank() {
 	for _, p := range d.cols {
 		if p != ref && n > 1 && p.likes["reference"] >= 60 && p.fits("reference") == 1 && p.letters > 0.5 && p.unlike() > 0.9 {
 			d.role["reference"] = p
-			return
-		}
-	}
-}
-
-// noOrderRef gives up a customer's number that is called his reference where nothing shows that it is the customer's own and
-// not that of his order: it must come again with him, and never another one.
-func (d *description) noOrderRef() {
-	p, name := d.role["customer.id"], d.role["customer.name"]
-	if p == nil || !slices.ContainsFunc(words(p.title), func(w string) bool { return w == "ref" || w == "reference" || w == "references" }) {
-		return
-	}
-	own, again := map[string]string{}, false
-	for i, c := range p.cells {
-		who := c
-		if name != nil {
-			who = name.cells[i]
-		}
-		if c == "" || who == "" {
-			continue
-		}
-		before, known := own[who]
-		if known && before != c {
-			again = false
-			break
-		}
-		again = again || known
-		own[who] = c
-	}
-	if again {
-		return
-	}
-	delete(d.role, "customer.id")
-	for _, q := range d.cols {
-		if q != p && !d.used(q) && q.likes["customer.id"] >= 60 && q.fits("customer.id") == 1 {
-			d.role["customer.id"] = q
 			return
 		}
 	}

@@ -32,7 +32,10 @@ func (d *description) isTotal(i int) bool {
 		return len(list) > 0 && !slices.ContainsFunc(list, func(p *profile) bool { return p != c && p.cells[i] != "" })
 	}
 	for _, c := range d.cols {
-		if isTotalCell(c.cells[i]) && (len(d.who())+len(d.when()) == 0 || blank(d.who(), c) || blank(d.when(), c)) {
+		if !isTotalCell(c.cells[i]) {
+			continue
+		}
+		if who, when := d.who(), d.when(); len(who)+len(when) == 0 || blank(who, c) || blank(when, c) {
 			return true
 		}
 	}
@@ -78,8 +81,12 @@ var shortNumber = regexp.MustCompile(`^[0-9]{1,4}$`)
 
 // isCount tells the sub-total of a customer with the number of his documents in place of a number.
 func (d *description) isCount(i int) bool {
+	ref := d.reference()
+	if ref == nil || !shortNumber.MatchString(ref.cells[i]) || !d.numbered() {
+		return false
+	}
 	when := d.when()
-	return len(when) > 0 && d.numbered() && shortNumber.MatchString(d.reference().cells[i]) && !slices.ContainsFunc(when, func(p *profile) bool { return p.cells[i] != "" })
+	return len(when) > 0 && !slices.ContainsFunc(when, func(p *profile) bool { return p.cells[i] != "" })
 }
 
 // numbered tells lists whose documents' numbers are longer than such counts.
@@ -88,9 +95,12 @@ func (d *description) numbered() bool {
 	if ref == nil || d.operation {
 		return false
 	}
-	short, long := 0, 0
+	if d.longNumbers != nil {
+		return *d.longNumbers
+	}
+	short, long, when := 0, 0, d.when()
 	for i, c := range ref.cells {
-		dated := slices.ContainsFunc(d.when(), func(p *profile) bool { return p.cells[i] != "" })
+		dated := slices.ContainsFunc(when, func(p *profile) bool { return p.cells[i] != "" })
 		switch {
 		case c == "" || !dated:
 		case shortNumber.MatchString(c):
@@ -99,7 +109,9 @@ func (d *description) numbered() bool {
 			long++
 		}
 	}
-	return long > 2*short
+	longer := long > 2*short
+	d.longNumbers = &longer
+	return longer
 }
 
 // totalRules hold what may be a sum: its word beside a customer or a day alone, and a count in place of a number.
@@ -125,12 +137,12 @@ func (w *writer) totalRules(text func(string) string) {
 
 // dated tells lists nearly all of whose documents have a day.
 func (d *description) dated() bool {
-	rows, dated := 0, 0
+	rows, dated, when := 0, 0, d.when()
 	for i, c := range d.reference().cells {
 		if c == "" || d.isTotal(i) || d.isCount(i) {
 			continue
 		}
-		if rows++; slices.ContainsFunc(d.when(), func(p *profile) bool { return p.cells[i] != "" }) {
+		if rows++; slices.ContainsFunc(when, func(p *profile) bool { return p.cells[i] != "" }) {
 			dated++
 		}
 	}
