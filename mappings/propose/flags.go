@@ -54,7 +54,7 @@ func flagOf(p *profile) (f flag, ok bool) {
 		slices.ContainsFunc(w, func(s string) bool { return says("paid", s) }) ||
 		has("lettrage") && inWords(p) || has("reglement", "paiement", "payment", "encaissement", "virement", "acompte", "deposit", "zahlung", "pago", "pagamento", "betaling") &&
 		(len(w) == 1 || has("recu", "recue", "received", "fait", "effectue", "verse", "done", "erhalten", "ok", "hecho", "ricevuto", "ontvangen"))
-	if !paid || p.n == 0 || !yesNo(p) {
+	if !paid || p.n == 0 || !yesNo(p) && !answers(p) {
 		return f, false
 	}
 	ones := slices.Contains(p.cells, "1")
@@ -64,6 +64,18 @@ func flagOf(p *profile) (f flag, ok bool) {
 		}
 	}
 	return f, true
+}
+
+// answers tells a column of short words some of which are yes or no: oui, non, partiel.
+func answers(p *profile) bool {
+	told := false
+	for _, c := range p.cells {
+		if len(c) > 24 || readNumber(c).ok {
+			return false
+		}
+		told = told || c != "" && (says("yes", c) || says("no", c))
+	}
+	return told && p.distinct <= 6 && p.date == 0
 }
 
 // inWords tells answers in words from codes of lettering: oui and non, and not A, N, X.

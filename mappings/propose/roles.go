@@ -124,7 +124,7 @@ func (p *profile) fits(role string) float64 {
 	switch {
 	case p.percent && role != "-amount.tax" && (base == "amount" || base == "debit" || base == "credit" || base == "line"):
 		return 0
-	case role == "-amount.paid" && p.asked: // Acompte demandé, Acompte 30 %: nothing that was paid
+	case role == "-amount.paid" && (p.asked || p.decimal == 0 && serialShare(p) > 0.8 && dayTitle(p.title)): // Acompte demandé: nothing that was paid; Payé le
 		return 0
 	case base == "amount", base == "debit", base == "credit", base == "line":
 		if p.length > 17 { // a run of digits that nobody could take apart

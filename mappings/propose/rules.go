@@ -259,15 +259,22 @@ func (d *description) paidOn() *profile {
 	}
 	for _, p := range d.cols {
 		w := words(p.title)
-		if d.used(p) && p != d.role["-date.other"] || p.filled() > 0.95 || p.n > 0 && p.date < 0.5 {
+		if d.used(p) && p != d.role["-date.other"] || p.filled() > 0.95 || p.n > 0 && p.date < 0.5 && serialShare(p) < 0.8 {
 			continue
 		}
 		if has(w, "reglement", "regle", "reglee", "paiement", "paye", "payee", "paid", "payment", "encaissement", "encaisse", "zahlungsdatum", "bezahlt", "zahlung", "cobro", "pago", "pagamento", "betaald") &&
-			has(w, "date", "le", "at", "on", "am", "datum", "zahlungsdatum", "fecha", "data") && !has(w, "prevu", "prevue", "limite", "echeance", "due", "expected", "terme", "mode", "promis", "promise") {
+			dayTitle(p.title) && !has(w, "prevu", "prevue", "limite", "echeance", "due", "expected", "terme", "mode", "promis", "promise") {
 			return p
 		}
 	}
 	return nil
+}
+
+// dayTitle tells titles that say when.
+func dayTitle(title string) bool {
+	return slices.ContainsFunc(words(title), func(w string) bool {
+		return slices.Contains([]string{"date", "le", "at", "on", "am", "datum", "zahlungsdatum", "fecha", "data"}, w)
+	})
 }
 
 // statuses are the columns that tell how a document stands, three at most: a payment's status and the document's own may
