@@ -59,6 +59,8 @@ func TestCurrencyNames(t *testing.T) {
 			want: []string{"2 F1 1350 2026-12-03 -", "3 F2 1250 2026-12-14 -"}},
 		{name: "blank means the house's own", file: "liste.csv", text: "Facture;Client;Échéance;Code devise;Montant\nF1;A;03/12/2026;;12,00\nF2;B;14/12/2026;USD;13,00\n", confirm: []string{"currency"},
 			want: []string{"2 F1 1200 2026-12-03 -", "3 F2 1300@USD 2026-12-14 -"}},
+		{name: "blank today", file: "liste.csv", text: "Facture;Client;Échéance;Code devise;Montant\nF1;A;03/12/2026;;12,00\nF2;B;14/12/2026;;13,00\n", confirm: []string{"currency"},
+			want: []string{"2 F1 1200 2026-12-03 -", "3 F2 1300 2026-12-14 -"}},
 		{name: "a balance in the house's own money", file: "account.move.csv", text: "Number,Invoice Partner Display Name,Invoice Date,Due Date,Total in Currency Signed,Amount Due Signed,Currency\nF1,A,2026-11-03,2026-12-03,1500.125,450.07,TND\nF2,B,2026-11-03,2026-12-03,20.00,20.00,EUR\n",
 			want: []string{"2 - - - - held", "3 F2 2000 2026-12-03 2026-11-03"}},
 	})

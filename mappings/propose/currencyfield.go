@@ -17,8 +17,10 @@ func (w *writer) currencyField() {
 	d := w.d
 	p := d.role["currency"]
 	if p == nil || p.n == 0 {
-		w.currencyGuess()
-		return
+		if p = d.blankCurrency(); p == nil {
+			w.currencyGuess()
+			return
+		}
 	}
 	f := fieldLine{name: "currency", p: p, keys: ", default: EUR"}
 	pairs := map[string]string{}
@@ -56,6 +58,20 @@ func (w *writer) currencyField() {
 	}
 	f.confirm = f.comment != ""
 	w.fields = append(w.fields, f)
+}
+
+// blankCurrency is a column of currencies in which this sample says nothing, and another day's file may; nil for none.
+func (d *description) blankCurrency() *profile {
+	amount := d.amountColumn()
+	if d.currencyGuessed() || d.currency != "" || d.t.header < 0 || amount != nil && titleCurrency(amount.title).code != "" {
+		return nil
+	}
+	for _, p := range d.cols {
+		if p.n == 0 && p.likes["currency"] >= 80 && (amount == nil || amount.local == p.local) && (!d.used(p) || p == d.role["currency"]) {
+			return p
+		}
+	}
+	return nil
 }
 
 // currencyGuess writes what the file's currency is guessed to be.
