@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -180,5 +181,42 @@ func TestGist(t *testing.T) {
 		if got := gist(errors.New(tt.a)) == gist(errors.New(tt.b)); got != tt.same {
 			t.Errorf("%q and %q are the same: %v, want %v", tt.a, tt.b, got, tt.same)
 		}
+	}
+}
+
+// TestBrokenDisk: where the journal's disk fails under a write the process ends, and the next one goes on without a loss or a
+// double.
+func TestBrokenDisk(t *testing.T) {
+	for _, at := range []int{1, 3, 5, 7, 9, 11} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, simMapping, taken)
+			n := 0
+			s.commits = func(point string) error {
+				if point == "commit" {
+					if n++; n >= at+4 { // the journal's own come first
+						return journal.ErrBroken
+					}
+				}
+				return nil
+			}
+			s.drop("a.csv", "Facture;Montant\nA1;1,00\nA2;1,00\nA3;1,00\n")
+			err := s.once()
+			if n >= at+4 && !errors.Is(err, journal.ErrBroken) {
+				t.Errorf("commit %d failed: %v, want %v", at, err, journal.ErrBroken)
+			}
+			s.commits = nil
+			for range 4 {
+				_ = s.once()
+				time.Sleep(10 * time.Minute)
+			}
+			keys := s.keys()
+			slices.Sort(keys)
+			err = s.once()
+			rows := s.rows()
+			waits := slices.ContainsFunc(rows, func(e journal.Entry) bool { return e.State != "open" })
+			if err != nil || len(rows) != 3 || waits || len(slices.Compact(keys)) != len(s.psp.submits) {
+				t.Errorf("commit %d: %v, rows %+v, keys %v", at, err, rows, s.keys())
+			}
+		})
 	}
 }

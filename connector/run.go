@@ -304,9 +304,9 @@ func (n *intake) run(ctx context.Context) error {
 // get lost.
 const rarely = time.Minute
 
-// fatal tells an error after which nothing can be trusted: another instance writes the journal, or it is closed.
+// fatal tells an error after which nothing can be trusted: another instance writes the journal, its disk failed, or it is closed.
 func fatal(err error) bool {
-	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrClosed) || errors.Is(err, errCrash)
+	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrBroken) || errors.Is(err, journal.ErrClosed) || errors.Is(err, errCrash)
 }
 
 // watch lets the folder ring; a lost watch is taken up again. The listing is the truth, so a missed ring only costs time.

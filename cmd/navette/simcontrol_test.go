@@ -72,6 +72,7 @@ var controls = []struct {
 	{mutant{"a sheet of decisions is read by its ids alone", []edit{{"connector/approve.go", "; says != \"\" {", "; says == holds && says != \"\" {"}}}, "./connector", "TestDecisionsByFile"},
 	{mutant{"a release that was taken back counts as the first of two", []edit{{"connector/journal/decide.go", "DELETE FROM approval WHERE subject = ?", "DELETE FROM approval WHERE subject = '-' || ?"}}}, "./connector", "TestFourEyes"},
 	{mutant{"a lazily quoted cell runs on to other lines", []edit{{"mappings/csvfile/split.go", "!quoted || p.is == wrong && s.source.Lazy {", "!quoted {"}}}, "./mappings/csvfile", "TestRecords"},
+	{mutant{"a failed disk is written on", []edit{{"connector/journal/journal.go", "tx.j.broken.Store(true)", "tx.j.broken.Store(false)"}}}, "./connector/journal/sqlite", "TestBrokenDisk"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 

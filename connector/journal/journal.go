@@ -18,8 +18,11 @@ import (
 
 // Kinds of errors, for errors.Is.
 var (
-	ErrLocked  = errors.New("another instance holds the state directory")
-	ErrFenced  = errors.New("another instance has taken over the journal")
+	ErrLocked = errors.New("another instance holds the state directory")
+	ErrFenced = errors.New("another instance has taken over the journal")
+	// ErrBroken: the disk failed under a write. What the system holds of the files in memory may not be what the disk has, and a
+	// second try could succeed without writing anything, so nothing more is written: the next start reads what is there.
+	ErrBroken  = errors.New("the disk failed under the journal: the process must start again")
 	ErrNewer   = errors.New("the journal was written by a newer version")
 	ErrOlder   = errors.New("the journal awaits its upgrade")
 	ErrMissing = errors.New("no such entry")
@@ -42,6 +45,9 @@ type Dialect struct {
 	Release func() error     // gives the lock up, after the pools are closed
 	Touched func() time.Time // when any process last wrote, as the file system tells; nil or zero: it cannot be told
 	Care    *Care            // nil: this engine's own tools do it
+
+	// Broken tells an error of the disk from one of a statement; nil: no error is.
+	Broken func(error) bool
 }
 
 // Fence is who writes: every write is refused once another owner or a later epoch stands in the journal.
@@ -63,6 +69,7 @@ type Journal struct {
 	fault func(op string) error
 
 	version atomic.Int64
+	broken  atomic.Bool // see ErrBroken
 }
 
 // Options of Open.
@@ -246,6 +253,9 @@ func (j *Journal) write(tx *Tx) {
 // commit runs a batch in one transaction; if any of it fails, each alone, so that one error spoils nothing else.
 func (j *Journal) commit(tx *Tx, batch []*job) {
 	run := func(jobs []*job) error {
+		if j.broken.Load() {
+			return ErrBroken
+		}
 		tx.Now = micro(j.now())
 		return tx.atomic(func() error {
 			var owner string
@@ -292,6 +302,10 @@ func (tx *Tx) atomic(fn func() error) error {
 			return tx.j.fault("committed")
 		}
 		err = fmt.Errorf("journal: commit: %w", err)
+	}
+	if broken := tx.j.d.Broken; broken != nil && broken(err) {
+		tx.j.broken.Store(true)
+		err = fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	if _, back := tx.conn.Exec(tx.ctx, "ROLLBACK"); back != nil && !strings.Contains(back.Error(), "no transaction") {
 		err = errors.Join(err, fmt.Errorf("journal: rollback: %w", back))

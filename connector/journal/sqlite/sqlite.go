@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	modernc "modernc.org/sqlite"
+	zombiezen "zombiezen.com/go/sqlite"
 
 	"github.com/navette-connect/navette/connector/journal"
 )
@@ -76,7 +77,8 @@ func dialect(uri string) journal.Dialect {
 	readers := newPool(4, 2, func(ctx context.Context) (*conn, error) {
 		return dial(ctx, uri, "query_only(1)", "cache_size(-400)")
 	})
-	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Spill: "PRAGMA temp_store = FILE", Usual: "PRAGMA temp_store = MEMORY", Bind: func(s string) string { return s }, Readers: readers, Writer: writer, Care: care(readers, writer)}
+	return journal.Dialect{Name: "sqlite", Blob: "BLOB", ID: "INTEGER", Begin: "BEGIN IMMEDIATE", Spill: "PRAGMA temp_store = FILE", Usual: "PRAGMA temp_store = MEMORY", Bind: func(s string) string { return s }, Readers: readers, Writer: writer, Care: care(readers, writer),
+		Broken: func(err error) bool { return zombiezen.ErrCode(err).ToPrimary() == zombiezen.ResultIOErr }}
 }
 
 // keepLog leaves the log's empty file beside the database at a stop: who may read the state directory and not write there
