@@ -64,8 +64,8 @@ func TestDropFolderStaysGone(t *testing.T) {
 			}
 			s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
 			time.Sleep(time.Minute)
-			if len(s.psp.submits) != 1 || len(c.Troubles()) > 0 {
-				t.Errorf("put back: %d requests, troubles %v", len(s.psp.submits), c.Troubles())
+			if s.psp.count() != 1 || len(c.Troubles()) > 0 {
+				t.Errorf("put back: %d requests, troubles %v", s.psp.count(), c.Troubles())
 			}
 		})
 	})
@@ -120,8 +120,8 @@ func TestNoRightToRename(t *testing.T) {
 			}
 			bound.Store(false)
 			time.Sleep(time.Minute)
-			if len(s.psp.submits) != 1 || len(c.Troubles()) > 0 {
-				t.Errorf("with its rights: %d requests, troubles %v", len(s.psp.submits), c.Troubles())
+			if s.psp.count() != 1 || len(c.Troubles()) > 0 {
+				t.Errorf("with its rights: %d requests, troubles %v", s.psp.count(), c.Troubles())
 			}
 		})
 		s.view(func(j *journal.Journal) error {

@@ -187,7 +187,7 @@ func TestWaitingHeadOfLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, g0 := newTill(t, txOps())
 		s.gateway = blindTill{g0}
-		s.flow = func(f *Flow) { f.OnKnown = "replace_unpaid"; f.Blind = true }
+		s.flow = func(f *Flow) { f.OnKnown, f.Blind, f.Patience = "replace_unpaid", true, 5*time.Minute }
 		const head = "Op;Ref;Dev;Montant;Tx;Part\n"
 		s.alive(time.Minute)
 		s.drop("a.csv", head+";A1;EUR;100,00;;\n")
@@ -195,7 +195,7 @@ func TestWaitingHeadOfLine(t *testing.T) {
 		s.drop("b.csv", head+";A1;EUR;200,00;;\n")
 		_ = s.once()
 		s.drop("c.csv", head+"refund;Z9;EUR;1,00;;\n")
-		s.alive(3 * time.Hour)
+		s.alive(20 * time.Minute)
 		_ = s.once()
 		s.view(func(j *journal.Journal) error {
 			for i := int64(1); i <= 4; i++ {
@@ -204,7 +204,7 @@ func TestWaitingHeadOfLine(t *testing.T) {
 					return err
 				}
 				if it.Reference == "Z9" && it.State != payment.Refused {
-					t.Errorf("three hours later, with a patience of one, Z9 is %s", it.State)
+					t.Errorf("twenty minutes later, with a patience of five, Z9 is %s", it.State)
 				}
 			}
 			return nil
@@ -296,7 +296,7 @@ fields:
 func TestResultBehindAWaitingRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, mixedRows, nil)
-		s.flow = func(f *Flow) { f.OnKnown = "replace_unpaid" }
+		s.flow = func(f *Flow) { f.OnKnown, f.Patience = "replace_unpaid", 5*time.Minute }
 		g := newOracle(func(in *payment.Instruction, n int) (payment.Outcome, error) {
 			if in.Operation == payment.Cancel {
 				return payment.Outcome{}, payment.ErrUncertain
@@ -309,11 +309,11 @@ func TestResultBehindAWaitingRequest(t *testing.T) {
 		s.alive(10 * time.Minute)
 		s.drop("a.csv", "Kind;Op;Facture;Montant\nrequest;;A1;1,00\n")
 		_ = s.once()
-		s.alive(3 * time.Hour)
+		s.alive(20 * time.Minute)
 		s.drop("b.csv", "Kind;Op;Facture;Montant\nrequest;;A1;2,00\noperation;consult;A1;\n")
 		_ = s.once()
 		if l := s.out("b"); !strings.Contains(strings.Join(l, " "), "ret") {
-			t.Errorf("three hours later, with a patience of one, there is no result: %q", l)
+			t.Errorf("twenty minutes later, with a patience of five, there is no result: %q", l)
 		}
 	})
 }

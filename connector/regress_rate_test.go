@@ -71,7 +71,7 @@ func TestPendingPolledByAge(t *testing.T) {
 			return payment.Outcome{Verdict: payment.VerdictDone, State: st, PaymentID: "o1"}, nil
 		}
 		s.gateway = g
-		s.alive(2 * time.Hour)
+		s.alive(20 * time.Minute)
 		s.drop("a.csv", "Op;Tx;Montant\ncapture;T1;10,00\n")
 		if err := s.once(); err != nil {
 			t.Error(err)
@@ -79,7 +79,7 @@ func TestPendingPolledByAge(t *testing.T) {
 		s.view(func(j *journal.Journal) error {
 			it, err := j.Item(t.Context(), 1)
 			if it.State != payment.Done {
-				t.Errorf("the operation was done after 5 minutes, and 2 hours later it still stands as %s: asked %d time(s)", it.State, len(g.lookups))
+				t.Errorf("the operation was done after 5 minutes, and 20 minutes later it still stands as %s: asked %d time(s)", it.State, len(g.lookups))
 			}
 			return err
 		})
@@ -262,7 +262,7 @@ func TestWaitIsNoStall(t *testing.T) {
 		s.gateway = g
 		s.life = func(ctx context.Context, c *Connector) error {
 			ctx, cancel := context.WithCancel(ctx)
-			defer time.AfterFunc(40*time.Minute, cancel).Stop()
+			defer time.AfterFunc(12*time.Minute, cancel).Stop()
 			var watch sync.WaitGroup
 			defer watch.Wait()
 			watch.Go(func() {

@@ -42,6 +42,13 @@ func (g *scripted) Submit(_ context.Context, in *payment.Instruction) (payment.O
 	return g.answer(in, len(g.submits))
 }
 
+// count is how many requests have come so far.
+func (g *scripted) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.submits)
+}
+
 func (g *scripted) Lookup(_ context.Context, in *payment.Instruction) (payment.Outcome, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
