@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -94,6 +95,36 @@ func (o *once) clear(log zerolog.Logger, key string) {
 	if was != nil {
 		log.Info().Str("event", "trouble.over").Str("what", key).Msg("the trouble is over")
 	}
+}
+
+// lasting is a trouble of what is tried again later while the others go on: it stands until nothing has failed for as long as
+// that takes, so that it neither ends nor changes with each try. It may be used by several goroutines.
+type lasting struct {
+	mu    sync.Mutex
+	err   error // the first that failed since nothing did
+	until time.Time
+	n     int
+}
+
+// note counts a failure, whose trouble stands at least until a time.
+func (l *lasting) note(err error, at, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil || !at.Before(l.until) {
+		l.err = err
+	}
+	l.until = until
+	l.n++
+}
+
+// stands gives how many failures there were, and the trouble that stands at a time, nil for none.
+func (l *lasting) stands(at time.Time) (n int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !at.Before(l.until) {
+		l.err = nil
+	}
+	return l.n, l.err
 }
 
 // stands tells whether there is such a trouble now.

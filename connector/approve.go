@@ -297,7 +297,8 @@ func (t *toApprove) of(items []journal.Item) (says, holds string) {
 		amount.Currency = items[i].Amount.Currency
 		amount.Minor += items[i].Amount.Minor
 	}
-	zeros := func(s string) string { return strings.TrimLeft(strings.TrimSpace(s), "0") } // a spreadsheet takes them off
+	// A spreadsheet takes noughts off; the mark is ours, before what it would run.
+	zeros := func(s string) string { return strings.TrimLeft(strings.TrimPrefix(strings.TrimSpace(s), "'"), "0") }
 	switch {
 	case t.Reference != "" && zeros(t.Reference) != zeros(holds):
 		return t.Reference, or(holds, "-")

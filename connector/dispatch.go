@@ -39,6 +39,7 @@ type dispatch struct {
 	fed     atomic.Bool   // the loop has found something to send, and comes back for more
 	crowded atomic.Bool   // a settled doubt has found no room
 	landed  chan struct{} // nothing is flying any more
+	vain    lasting       // looks at what waits that failed
 	leaving atomic.Int64  // until when answers are tried to be kept at the end, in nanoseconds since 1970; 0: no end is near
 
 	mu      sync.Mutex
@@ -167,7 +168,10 @@ func (d *dispatch) chores(ctx context.Context) (next time.Duration, err error) {
 			next = soon
 		}
 	}
-	return next, errors.Join(errs...)
+	if len(errs) == 0 {
+		_, err = d.vain.stands(d.now())
+	}
+	return next, errors.Join(append(errs, err)...)
 }
 
 // inFlight counts what stands as sending in the journal: queued, with a worker, or answered and not yet recorded.
@@ -288,9 +292,12 @@ func (d *dispatch) submit(ctx context.Context, it *journal.Item) (a journal.Answ
 				d.gate.open()
 				return d.found(it, out), true
 			case errors.Is(err, payment.ErrUnknown):
-				if d.limit.Wait(ctx) != nil || d.halt.is() { // to send is another request
+				if d.limit.Wait(ctx) != nil || d.halt.is() || d.stilled(it.Source.Flow) { // to send is another request
 					d.gate.release()
 					return back(payment.ErrStopped)
+				}
+				if d.gate.shut(d.now()) > 0 { // shut meanwhile: it is looked up again behind the wait
+					continue
 				}
 			case errors.Is(err, payment.ErrStopped):
 				d.gate.release()
@@ -355,7 +362,8 @@ func (d *dispatch) settled(it *journal.Item) bool {
 
 // exchange submits once. Stopping does not cut it short: an answer in flight is awaited, as long as the time-out allows.
 func (d *dispatch) exchange(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
-	ctx = deadlined{context.WithoutCancel(ctx), time.Now().Add(d.account.Timeout + time.Second)}
+	// Twice: it may wait for its turn among our own requests before its time-out begins.
+	ctx = deadlined{context.WithoutCancel(ctx), time.Now().Add(2*d.account.Timeout + time.Second)}
 	if err := d.prepare(ctx, in); err != nil {
 		return payment.Outcome{}, err
 	}

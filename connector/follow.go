@@ -25,6 +25,7 @@ type follow struct {
 	log      zerolog.Logger
 	alarms   *once
 	feed     atomic.Int32 // feedUnknown, feedYes, feedNo
+	unread   lasting      // polls that failed
 }
 
 const (
@@ -69,7 +70,11 @@ func (w *follow) pass(ctx context.Context) (waiting bool, err error) {
 	}
 	err = w.strays(ctx)
 	waiting, noted := w.notices(ctx)
-	return waiting, errors.Join(err, noted, w.changes(ctx, g.Cursor), w.polls(ctx, w.now().UnixMicro()))
+	err = errors.Join(err, noted, w.changes(ctx, g.Cursor), w.polls(ctx, w.now().UnixMicro()))
+	if err == nil {
+		_, err = w.unread.stands(w.now())
+	}
+	return waiting, err
 }
 
 // changes reads the feed from the journal's cursor to its end; each page and the cursor behind it are one commit.
@@ -282,11 +287,12 @@ func (w *follow) read(ctx context.Context, paymentID string, after func(*journal
 // finished. Half of the gateway's slots are left to what is to be sent.
 func (w *follow) polls(ctx context.Context, now int64) error {
 	for ctx.Err() == nil {
+		failed, _ := w.unread.stands(w.now())
 		list, err := w.j.DueBefore(ctx, "poll", w.account.Account, now, page)
 		if err == nil && len(list) > 0 {
 			err = w.pollAll(ctx, list) // each is due again later, or no more
 		}
-		if err != nil || len(list) < page {
+		if n, _ := w.unread.stands(w.now()); err != nil || len(list) < page || n > failed { // a PSP that is away is not asked thousands of times
 			return err
 		}
 	}
@@ -298,9 +304,11 @@ func (w *follow) putOff(ctx context.Context, due journal.Due, why error) error {
 	if ctx.Err() != nil || errors.Is(why, payment.ErrStopped) { // a stopped gateway reads nothing: it is due when it goes on
 		return why
 	}
-	return errors.Join(why, w.j.Do(ctx, func(tx *journal.Tx) error {
+	now := w.now()
+	w.unread.note(why, now, now.Add(w.account.Poll+2*time.Minute))
+	return w.j.Do(ctx, func(tx *journal.Tx) error {
 		return tx.SetDue("poll", due.Subject, w.account.Account, tx.Now+w.account.Poll.Microseconds(), due.N)
-	}))
+	})
 }
 
 func (w *follow) pollAll(ctx context.Context, list []journal.Due) error {
@@ -349,7 +357,7 @@ func (w *follow) poll(ctx context.Context, due journal.Due) error {
 		return tx.SetDue("poll", it.ID, w.account.Account, tx.Now+in.Microseconds(), due.N+1)
 	})
 	if err != nil {
-		return fmt.Errorf("poll: %w", w.putOff(ctx, due, err))
+		return w.putOff(ctx, due, fmt.Errorf("poll: %w", err))
 	}
 	return nil
 }
@@ -383,6 +391,13 @@ func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journa
 	}
 	w.pulses.vouch("follow:" + w.account.Account)
 	out, err := w.dispatch.lookup(ctx, &it.Instruction)
+	if errors.Is(err, payment.ErrStopped) {
+		w.dispatch.stop(ctx, err)
+		return err
+	}
+	if payment.Judge(out, err) == payment.VerdictRetry && out.Wait > 0 {
+		w.dispatch.gate.close(w.now(), out.Wait)
+	}
 	a := w.dispatch.answer(it, out)
 	if err == nil && out.Verdict == payment.VerdictRefused {
 		a = journal.Answer{ID: it.ID, State: payment.Refused, Code: or(out.Code, "NV-2001"), Message: out.Message, PaymentID: out.PaymentID, TransactionID: out.TransactionID, PSPState: out.TransactionState, Amount: out.Amount}
@@ -402,5 +417,9 @@ func (w *follow) pollOperation(ctx context.Context, it *journal.Item, due journa
 	if done && err2 == nil {
 		w.stir()
 	}
-	return errors.Join(err, err2)
+	if err != nil && ctx.Err() == nil {
+		now := w.now()
+		w.unread.note(fmt.Errorf("poll: %w", err), now, now.Add(w.account.Poll+2*time.Minute))
+	}
+	return err2
 }

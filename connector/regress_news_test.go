@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/navette-connect/navette/connector/gateway"
 	"github.com/navette-connect/navette/connector/gateway/httpgw"
 	"github.com/navette-connect/navette/connector/gateway/sandbox"
@@ -453,5 +455,28 @@ func TestNamespaceOverHTTP(t *testing.T) {
 			}
 		}
 		return nil
+	})
+}
+
+// TestLastingTrouble: what cannot be read for long is one trouble, though it is tried again and again while others go on.
+func TestLastingTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g0 := newTill(t, simMapping)
+		s.gateway = blindTill{g0}
+		s.flow = func(f *Flow) { f.OnKnown = "replace_unpaid" }
+		var log strings.Builder
+		s.setup = func(o *Setup) { o.Log = zerolog.New(zerolog.SyncWriter(&log)) }
+		s.alive(time.Minute)
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		_ = s.once()
+		s.drop("b.csv", "Facture;Montant\nA1;2,00\n")
+		s.alive(30 * time.Minute)
+		_ = s.once()
+		for _, what := range []string{"follow:psp", "dispatch:psp"} {
+			n := strings.Count(log.String(), `"event":"trouble","code":"","what":"`+what+`"`)
+			if over := strings.Count(log.String(), `"event":"trouble.over","what":"`+what+`"`); n < 1 || n > 2 || over > 1 {
+				t.Errorf("%s: told %d times, ended %d times\n%s", what, n, over, log.String())
+			}
+		}
 	})
 }

@@ -323,3 +323,60 @@ func TestPendingPollsStall(t *testing.T) {
 		}
 	})
 }
+
+// TestGateBehindALookup: nor does anything that has been looked up, and waits for the rate then.
+func TestGateBehindALookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, nil)
+		g := newOracle(func(in *payment.Instruction, n int) (payment.Outcome, error) {
+			time.Sleep(time.Second)
+			return payment.Outcome{Verdict: payment.VerdictRetry, Wait: 10 * time.Minute}, nil
+		}, func(in *payment.Instruction, n int) (payment.Outcome, error) {
+			time.Sleep(time.Second) // the others ask for their turn meanwhile
+			return payment.Outcome{}, payment.ErrUnknown
+		})
+		s.gateway = g
+		s.setup = func(o *Setup) { o.Accounts[0].Config.Rate = 0.2; o.Accounts[0].Config.Concurrency = 8 }
+		s.life = func(ctx context.Context, c *Connector) error {
+			if err := c.e.j.Do(ctx, func(tx *journal.Tx) error {
+				return tx.SetMeta(metaConsult, fmt.Sprint(tx.Now+consultFor.Microseconds()))
+			}); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithCancel(ctx)
+			defer time.AfterFunc(9*time.Minute, cancel).Stop()
+			return c.Run(ctx)
+		}
+		s.drop("a.csv", manyRows(40))
+		_ = s.once()
+		if len(g.submits) != 1 {
+			t.Errorf("the first POST was answered 429, Retry-After: 600; POSTs left at %v", g.submits)
+		}
+	})
+}
+
+// patientPSP notes how long each exchange may take.
+type patientPSP struct {
+	*scripted
+	least time.Duration
+}
+
+func (g *patientPSP) Submit(ctx context.Context, in *payment.Instruction) (payment.Outcome, error) {
+	if until, ok := ctx.Deadline(); ok {
+		g.least = time.Until(until)
+	}
+	return g.scripted.Submit(ctx, in)
+}
+
+// TestTimeoutBehindATurn: an exchange that has waited a whole time-out for its turn among our own still has its own.
+func TestTimeoutBehindATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, simMapping, taken)
+		g := &patientPSP{scripted: s.psp}
+		s.gateway = g
+		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+		if err := s.once(); err != nil || g.least < 20*time.Second { // twice the stage's time-out
+			t.Errorf("an exchange may take %v (%v)", g.least, err)
+		}
+	})
+}

@@ -37,9 +37,11 @@ func (d *dispatch) waiting(ctx context.Context, kind string, due int64, slots in
 			return err
 		}
 		// The others are looked at nevertheless, and this one again a while later.
-		return errors.Join(fmt.Errorf("%s i%d: %w", kind, due.Subject, err), d.j.Do(ctx, func(tx *journal.Tx) error {
+		now := d.now()
+		d.vain.note(fmt.Errorf("%s i%d: %w", kind, due.Subject, err), now, now.Add(3*leisure))
+		return d.j.Do(ctx, func(tx *journal.Tx) error {
 			return tx.SetDue(kind, due.Subject, d.account.Account, tx.Now+leisure.Microseconds(), due.N)
-		}))
+		})
 	})
 }
 

@@ -73,6 +73,17 @@ var controls = []struct {
 	{mutant{"a release that was taken back counts as the first of two", []edit{{"connector/journal/decide.go", "DELETE FROM approval WHERE subject = ?", "DELETE FROM approval WHERE subject = '-' || ?"}}}, "./connector", "TestFourEyes"},
 	{mutant{"a lazily quoted cell runs on to other lines", []edit{{"mappings/csvfile/split.go", "!quoted || p.is == wrong && s.source.Lazy {", "!quoted {"}}}, "./mappings/csvfile", "TestRecords"},
 	{mutant{"a failed disk is written on", []edit{{"connector/journal/journal.go", "tx.j.broken.Store(true)", "tx.j.broken.Store(false)"}}}, "./connector/journal/sqlite", "TestBrokenDisk"},
+	{mutant{"a file's refusal closes what the PSP has", []edit{{"connector/decide.go", "it.RowID == 0 || it.Code == \"NV-2102\" {", "it.RowID == 0 {"}}}, "./connector", "TestRefuseOtherThenChanged"},
+	{mutant{"what waits for the rate leaves while the PSP asked to wait", []edit{{"connector/dispatch.go", "if d.gate.shut(d.now()) == 0 {", "if d.gate.shut(d.now()) >= 0 {"}}}, "./connector", "TestGateBeforeRate"},
+	{mutant{"what was looked up leaves while the PSP asked to wait", []edit{{"connector/dispatch.go", "if d.gate.shut(d.now()) > 0 { // shut meanwhile", "if false { // shut meanwhile"}}}, "./connector", "TestGateBehindALookup"},
+	{mutant{"what never left is in doubt when it cannot be looked up", []edit{{"connector/dispatch.go", "d.consulting(), it.Doubted\n", "d.consulting(), it.Doubted || d.consulting()\n"}}}, "./connector", "TestStoppedByALookup"},
+	{mutant{"refunds add up beyond 64 bits", []edit{{"connector/journal/target.go", "min(a.Unfinished+min(amount.Int64, beyond), beyond)", "a.Unfinished + amount.Int64"}}}, "./connector", "TestActsOverflow"},
+	{mutant{"a file that may not be renamed is gone", []edit{{"connector/intake.go", "case err == nil && errors.Is(moved, transports.ErrRefused): // the intent stays", "case false: // the intent stays"}}}, "./connector", "TestNoRightToRename"},
+	{mutant{"a drop folder that vanished is made anew", []edit{{"connector/intake.go", "dir == n.flow.In && n.device != \"\" {", "false {"}}}, "./connector", "TestDropFolderStaysGone"},
+	{mutant{"half a thousands group is read as a whole amount", []edit{{"mappings/amount.go", "marks > 0 && b[0] == '0'", "marks < 0 && b[0] == '0'"}}}, "./mappings", "TestAmounts"},
+	{mutant{"a cut amount at fixed positions is read", []edit{{"mappings/fixed.go", "r.row.cut < 0 ||", "r.row.cut < 1000 ||"}}}, "./mappings", "TestFixedPositions"},
+	{mutant{"a reference that became a date is sent", []edit{{"mappings/fields.go", "kind == CellDate && !f.isMissing(text) {", "false {"}}}, "./mappings/xlsxfile", "TestReferenceMadeADate"},
+	{mutant{"a journal elsewhere is passed over", []edit{{"cmd/navette/app.go", "Presets: presets.Names(), Secrets: secrets}", "Presets: presets.Names(), Secrets: secrets, Databases: []string{\"postgres\"}}"}}}, "./cmd/navette", "TestScripts/config"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 
