@@ -94,23 +94,29 @@ func TestReopenWhileJudged(t *testing.T) {
 	})
 }
 
+// disputed is a row that the PSP has under its key with other values, as x1.
+func disputed(t *testing.T) (*stage, *oracle) {
+	s := newStage(t, simMapping, nil)
+	g := newOracle(func(in *payment.Instruction, n int) (payment.Outcome, error) {
+		if n == 1 {
+			return payment.Outcome{}, payment.ErrUncertain
+		}
+		return taken(in, n)
+	}, func(in *payment.Instruction, n int) (payment.Outcome, error) {
+		return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: "x1", Amount: payment.Amount{Minor: 101, Currency: "EUR"}}, nil
+	})
+	s.gateway = g
+	s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
+	_ = s.once()
+	time.Sleep(10 * time.Minute)
+	_ = s.once()
+	return s, g
+}
+
 // TestRefuseOther: what the PSP has under our key with other values is for resolve alone: a refusal would let it be asked for again.
 func TestRefuseOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, simMapping, nil)
-		g := newOracle(func(in *payment.Instruction, n int) (payment.Outcome, error) {
-			if n == 1 {
-				return payment.Outcome{}, payment.ErrUncertain
-			}
-			return taken(in, n)
-		}, func(in *payment.Instruction, n int) (payment.Outcome, error) {
-			return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: "x1", Amount: payment.Amount{Minor: 101, Currency: "EUR"}}, nil
-		})
-		s.gateway = g
-		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
-		_ = s.once()
-		time.Sleep(10 * time.Minute)
-		_ = s.once()
+		s, g := disputed(t)
 		for _, verb := range []string{"release", "refuse", "release"} {
 			if c := s.decide(verb, "r1", ""); c.State != "failed" || !strings.Contains(c.Result, "resolve") {
 				t.Errorf("%s: %+v, want it to name resolve", verb, c)
@@ -125,20 +131,7 @@ func TestRefuseOther(t *testing.T) {
 // TestRefuseOtherThenChanged: nor does the refusal of its whole file.
 func TestRefuseOtherThenChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, simMapping, nil)
-		g := newOracle(func(in *payment.Instruction, n int) (payment.Outcome, error) {
-			if n == 1 {
-				return payment.Outcome{}, payment.ErrUncertain
-			}
-			return taken(in, n)
-		}, func(in *payment.Instruction, n int) (payment.Outcome, error) {
-			return payment.Outcome{Verdict: payment.VerdictDone, State: payment.Open, PaymentID: "x1", Amount: payment.Amount{Minor: 101, Currency: "EUR"}}, nil
-		})
-		s.gateway = g
-		s.drop("a.csv", "Facture;Montant\nA1;1,00\n")
-		_ = s.once()
-		time.Sleep(10 * time.Minute)
-		_ = s.once()
+		s, g := disputed(t)
 		if c := s.decide("refuse", "f1", ""); c.State != "done" {
 			t.Fatal(c)
 		}

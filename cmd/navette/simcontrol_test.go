@@ -84,6 +84,7 @@ var controls = []struct {
 	{mutant{"a cut amount at fixed positions is read", []edit{{"mappings/fixed.go", "r.row.cut < 0 ||", "r.row.cut < 1000 ||"}}}, "./mappings", "TestFixedPositions"},
 	{mutant{"a reference that became a date is sent", []edit{{"mappings/fields.go", "kind == CellDate && !f.isMissing(text) {", "false {"}}}, "./mappings/xlsxfile", "TestReferenceMadeADate"},
 	{mutant{"a journal elsewhere is passed over", []edit{{"cmd/navette/app.go", "Presets: presets.Names(), Secrets: secrets}", "Presets: presets.Names(), Secrets: secrets, Databases: []string{\"postgres\"}}"}}}, "./cmd/navette", "TestScripts/config"},
+	{mutant{"work of an account that is gone is told by nobody", []edit{{"connector/left.go", "!accounts(of.Account) {", "false {"}}}, "./connector", "TestOrphanAccount"},
 	{mutant{"a NULL is read as a zero", []edit{{"connector/journal/sqlite/conn.go", "\t\treturn errNull", "\t\treturn nil"}}}, "./connector/journal/sqlite", "TestScan"},
 }
 
